@@ -1,3 +1,7 @@
-//! The common crate of Muster. A module may use only what stands above it here (a test enforces it).
+//! The common crate of Muster. A module may use only what stands to its left in
+//! `domain → config, clock → store | mail | files → context → error → http → auth → lambda`; a test enforces it.
 
 pub mod clock;
+pub mod config;
+pub mod domain;
+pub mod store;

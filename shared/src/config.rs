@@ -1,0 +1,81 @@
+//! The configuration of a function; the only place that reads the environment.
+
+/// What a function is told about its surroundings.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The table's name.
+    pub table: String,
+    /// The bucket for uploads, plans, reports and exports.
+    pub bucket: String,
+    /// The address mails come from.
+    pub sender: String,
+    /// The SES configuration set, for delivery events.
+    pub configuration_set: Option<String>,
+    /// Where people's links lead, without a slash at the end.
+    pub base_url: String,
+    /// The secret from which keys are derived; only for functions that sign.
+    pub signing_secret: Option<String>,
+    /// Whether each answer says what it consumed of the table's capacity.
+    pub meter: bool,
+    /// Services that stand in for AWS; absent on AWS, where the SDK knows.
+    pub local: Option<Local>,
+}
+
+/// Where the stand-ins of a local stack listen, as `http://127.0.0.1:port`.
+#[derive(Debug, Clone)]
+pub struct Local {
+    /// `DynamoDB`.
+    pub dynamodb: String,
+    /// S3.
+    pub s3: String,
+    /// SES.
+    pub ses: String,
+    /// Secrets Manager.
+    pub secrets: String,
+    /// The access key that they accept.
+    pub access_key: String,
+    /// Its secret.
+    pub secret_key: String,
+}
+
+/// A variable that must be set is not.
+#[derive(Debug, thiserror::Error)]
+#[error("the environment variable {0} is not set")]
+pub struct Missing(&'static str);
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// When a variable that must be set is not.
+    pub fn from_env() -> Result<Self, Missing> {
+        Ok(Self {
+            table: required("TABLE")?,
+            bucket: required("BUCKET")?,
+            sender: required("SENDER")?,
+            configuration_set: optional("CONFIGURATION_SET"),
+            base_url: required("BASE_URL")?.trim_end_matches('/').to_owned(),
+            signing_secret: optional("SIGNING_SECRET_ARN"),
+            meter: optional("METER").is_some(),
+            local: None,
+        })
+    }
+}
+
+/// The filter of the logs, `info` unless the variable `LOG` says otherwise.
+#[must_use]
+pub fn log_filter() -> String {
+    optional("LOG").unwrap_or_else(|| "info".to_owned())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
+fn optional(name: &'static str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn required(name: &'static str) -> Result<String, Missing> {
+    optional(name).ok_or(Missing(name))
+}

@@ -1,0 +1,124 @@
+//! Exports: the user list as a file.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::id::{ExportId, ProductId, UserId};
+use super::invitation::MailState;
+use super::user::{Kind, Status, User};
+
+/// What kind of file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// An Excel workbook.
+    #[default]
+    Xlsx,
+    /// Comma-separated values, UTF-8.
+    Csv,
+}
+
+impl Format {
+    /// The file name's ending.
+    #[must_use]
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Xlsx => "xlsx",
+            Self::Csv => "csv",
+        }
+    }
+}
+
+/// Where an export stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ExportState {
+    /// Waits for a worker.
+    Queued,
+    /// Is being written.
+    Running,
+    /// Can be fetched.
+    Done,
+    /// Could not be written.
+    Failed,
+}
+
+/// Which users a list or an export shows. What is absent does not restrict.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Filter {
+    /// Where they stand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+    /// What they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
+    /// Holding a licence of this product.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub product: Option<ProductId>,
+    /// How far the mail of their newest invitation has come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invitation: Option<MailState>,
+}
+
+impl Filter {
+    /// Whether the list shows this user. Deleted users are shown only when asked for.
+    #[must_use]
+    pub fn admits(&self, user: &User, now: Timestamp) -> bool {
+        let status = user.status(now);
+        self.status
+            .map_or(status != Status::Deleted, |wanted| wanted == status)
+            && self.kind.is_none_or(|kind| kind == user.kind)
+            && self
+                .product
+                .as_ref()
+                .is_none_or(|product| user.licences.contains_key(product))
+            && self.invitation.is_none_or(|state| {
+                user.invited
+                    .as_ref()
+                    .is_some_and(|invited| invited.state == state)
+            })
+    }
+}
+
+/// Columns on request, after the usual ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ExtraColumn {
+    /// The tenant's own name for the user.
+    ExternalId,
+    /// Person, vehicle or device.
+    Kind,
+    /// Owner, standard or limited.
+    Class,
+    /// Each product with the state of its licence.
+    Licences,
+}
+
+/// An export.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Export {
+    /// Its id.
+    pub id: ExportId,
+    /// Where it stands.
+    pub state: ExportState,
+    /// What kind of file.
+    pub format: Format,
+    /// Which users.
+    #[serde(default)]
+    pub filter: Filter,
+    /// Which further columns.
+    #[serde(default)]
+    pub columns: Vec<ExtraColumn>,
+    /// Who asked for it.
+    pub requested_by: UserId,
+    /// How many users it holds, once done.
+    #[serde(default)]
+    pub rows: u64,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When it last moved on.
+    pub updated_at: Timestamp,
+}

@@ -1,0 +1,206 @@
+//! Imports: a file of users, its plan, and how far the commit has come.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::audit::Actor;
+use super::id::ImportId;
+
+/// Where an import stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ImportState {
+    /// Waits for its file.
+    Uploading,
+    /// The file is being checked and planned.
+    Checking,
+    /// The plan can be looked at and committed.
+    Ready,
+    /// The file as a whole cannot be used.
+    Invalid,
+    /// The plan is being carried out.
+    Importing,
+    /// Every row was done as planned, and none was refused.
+    Done,
+    /// Everything that could be done was; some rows were refused.
+    DoneWithErrors,
+    /// Withdrawn.
+    Cancelled,
+}
+
+/// What happens to a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// A user was, or will be, added.
+    Created,
+    /// A user was, or will be, changed.
+    Updated,
+    /// The user is already as the row says.
+    Unchanged,
+    /// Nothing is done for this row, and the code says why.
+    Refused,
+}
+
+impl Outcome {
+    /// The outcome as plans and reports write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
+            Self::Refused => "refused",
+        }
+    }
+
+    /// Reads an outcome from a plan.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Created, Self::Updated, Self::Unchanged, Self::Refused]
+            .into_iter()
+            .find(|outcome| outcome.as_str() == text)
+    }
+}
+
+/// Rows by outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct Counts {
+    /// Users added.
+    pub created: u64,
+    /// Users changed.
+    pub updated: u64,
+    /// Users already as the file says.
+    pub unchanged: u64,
+    /// Rows not taken.
+    pub refused: u64,
+}
+
+impl Counts {
+    /// Counts one row.
+    pub fn add(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Created => self.created += 1,
+            Outcome::Updated => self.updated += 1,
+            Outcome::Unchanged => self.unchanged += 1,
+            Outcome::Refused => self.refused += 1,
+        }
+    }
+
+    /// All rows.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.created + self.updated + self.unchanged + self.refused
+    }
+}
+
+/// What is wrong with a file, or with a row of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RowProblem {
+    /// The line where the row begins; the header is line 1.
+    pub line: u64,
+    /// What, for programs.
+    #[schema(example = "duplicate_external_id")]
+    pub code: String,
+    /// What, for people.
+    #[schema(example = "has the external ID of line 3")]
+    pub message: String,
+}
+
+/// An import.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Import {
+    /// Its id.
+    pub id: ImportId,
+    /// Where it stands.
+    pub state: ImportState,
+    /// Who began it.
+    pub actor: Actor,
+    /// The name of the file, as far as known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_name: Option<String>,
+    /// The key of the file in the bucket.
+    pub key: String,
+    /// Orders the uploads of the file: an older one never replaces a newer one's plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequencer: Option<String>,
+    /// The encoding found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
+    /// The delimiter found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<String>,
+    /// Columns that are not understood and therefore not used.
+    #[serde(default)]
+    pub ignored_columns: Vec<String>,
+    /// Rows by what the plan says.
+    #[serde(default)]
+    pub planned: Counts,
+    /// Rows by what became of them, as far as the commit has come; planned refusals count at once.
+    #[serde(default)]
+    pub done: Counts,
+    /// What is wrong with the file as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<RowProblem>,
+    /// The first refused rows of the plan.
+    #[serde(default)]
+    pub problems: Vec<RowProblem>,
+    /// Into how many chunks the plan was cut.
+    #[serde(default)]
+    pub chunks: u32,
+    /// How many of them are done.
+    #[serde(default)]
+    pub chunks_done: u32,
+    /// When it was begun.
+    pub created_at: Timestamp,
+    /// When it last moved on.
+    pub updated_at: Timestamp,
+}
+
+impl Import {
+    /// The state in which an import ends whose commit came to these counts.
+    #[must_use]
+    pub fn final_state(done: Counts) -> ImportState {
+        if done.refused == 0 {
+            ImportState::Done
+        } else {
+            ImportState::DoneWithErrors
+        }
+    }
+}
+
+/// A row that did not go as planned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exception {
+    /// Its line in the file.
+    pub line: u64,
+    /// What became of it instead.
+    pub outcome: Outcome,
+    /// Why, for programs.
+    pub code: String,
+    /// Why, for people.
+    pub message: String,
+}
+
+/// A piece of the plan, carried out by one worker at a time, and its checkpoint.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Chunk {
+    /// Which piece.
+    pub number: u32,
+    /// Where it begins in the plan file, in bytes.
+    pub from: u64,
+    /// Where it ends in the plan file, in bytes (exclusive).
+    pub to: u64,
+    /// How many rows it has.
+    pub rows: u32,
+    /// How many rows are done: the checkpoint.
+    pub next: u32,
+    /// Rows by what became of them.
+    pub done: Counts,
+    /// Rows that did not go as planned.
+    #[serde(default)]
+    pub exceptions: Vec<Exception>,
+    /// Whether all rows are done and counted in the import.
+    pub finished: bool,
+}

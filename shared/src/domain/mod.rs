@@ -1,0 +1,21 @@
+//! What Muster knows about its field: types that cannot hold nonsense and rules that take `now`.
+//! No AWS, no HTTP, no async here.
+
+pub mod audit;
+pub mod email;
+pub mod export;
+pub mod field;
+pub mod id;
+pub mod import;
+pub mod invitation;
+pub mod letter;
+pub mod licence;
+pub mod password;
+pub mod permission;
+pub mod person;
+pub mod phone;
+pub mod refusal;
+pub mod session;
+pub mod tenant;
+pub mod text;
+pub mod user;

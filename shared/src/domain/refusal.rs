@@ -1,0 +1,100 @@
+//! Why something asked for is not done: every refusal, with its stable code, in one place.
+
+use super::id::ProductId;
+
+/// Why one item of a request, or one row of a file, is not done. Not an error: the rules of the field said no.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no such user in the tenant.
+    UserNotFound,
+    /// There is no such product in the tenant.
+    ProductNotFound(ProductId),
+    /// The user is deleted.
+    UserDeleted,
+    /// The user is suspended.
+    UserSuspended,
+    /// Another user of the tenant has the e-mail address.
+    EmailTaken,
+    /// Another user of the tenant has the external ID.
+    ExternalIdTaken,
+    /// Somebody signs in with this name already.
+    UsernameTaken,
+    /// All seats of the product are in use.
+    NoSeatsLeft(ProductId),
+    /// An invitation needs an e-mail address.
+    NoEmail,
+    /// The user has activated already: there is nothing to invite to.
+    AlreadyActive,
+    /// The user was never invited: there is nothing to send again.
+    NotInvited,
+    /// Who asks may not do this to a user of that class.
+    BeyondYourRights,
+    /// The address of an active user is changed by confirmation only.
+    EmailNeedsConfirmation,
+    /// It changed again and again while it was being changed.
+    Busy,
+}
+
+impl Refusal {
+    /// Every code with its meaning, for the documentation.
+    pub const CODES: &[(&str, &str)] = &[
+        ("user_not_found", "There is no such user."),
+        ("product_not_found", "There is no such product."),
+        ("user_deleted", "The user is deleted."),
+        ("user_suspended", "The user is suspended."),
+        ("email_taken", "Another user has this e-mail address."),
+        ("external_id_taken", "Another user has this external ID."),
+        ("username_taken", "This username is taken."),
+        ("no_seats_left", "No licences are left of this product."),
+        (
+            "no_email",
+            "The user has no e-mail address to send an invitation to.",
+        ),
+        ("already_active", "The user has activated already."),
+        ("not_invited", "The user has not been invited yet."),
+        (
+            "beyond_your_rights",
+            "You cannot do this to a user, or give rights, beyond your own.",
+        ),
+        (
+            "email_needs_confirmation",
+            "The e-mail address of an active user changes by confirmation only.",
+        ),
+        (
+            "busy",
+            "It was being changed by others at the same time; try again.",
+        ),
+    ];
+
+    /// The code, for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.parts().0
+    }
+
+    /// The sentence, for people.
+    #[must_use]
+    pub fn message(&self) -> &'static str {
+        self.parts().1
+    }
+
+    fn parts(&self) -> (&'static str, &'static str) {
+        let index = match self {
+            Self::UserNotFound => 0,
+            Self::ProductNotFound(_) => 1,
+            Self::UserDeleted => 2,
+            Self::UserSuspended => 3,
+            Self::EmailTaken => 4,
+            Self::ExternalIdTaken => 5,
+            Self::UsernameTaken => 6,
+            Self::NoSeatsLeft(_) => 7,
+            Self::NoEmail => 8,
+            Self::AlreadyActive => 9,
+            Self::NotInvited => 10,
+            Self::BeyondYourRights => 11,
+            Self::EmailNeedsConfirmation => 12,
+            Self::Busy => 13,
+        };
+        Self::CODES[index]
+    }
+}

@@ -1,0 +1,131 @@
+//! Sessions: families of refresh tokens, each token good for one use.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::id::{Seed, TenantId, UserId, base32};
+
+/// How long a session lives without being used.
+pub const IDLE: SignedDuration = SignedDuration::from_hours(24 * 30);
+
+/// A refresh token as the client holds it: which family, and which of its tokens. Never logged, never stored.
+pub struct RefreshToken {
+    family: String,
+    token: String,
+}
+
+/// Without its content.
+impl std::fmt::Debug for RefreshToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RefreshToken(…)")
+    }
+}
+
+/// The SHA-256 of a secret with 120 random bits or more, which therefore needs no salt.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SecretHash(String);
+
+impl SecretHash {
+    fn of(secret: &str) -> Self {
+        Self(base32(&Sha256::digest(secret.as_bytes())))
+    }
+
+    /// As it stands in the table.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Without its content.
+impl std::fmt::Debug for SecretHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretHash(…)")
+    }
+}
+
+impl RefreshToken {
+    /// The first token of a new family.
+    #[must_use]
+    pub fn first(seed: &Seed) -> Self {
+        Self {
+            family: base32(&seed.bytes::<20>("family")),
+            token: base32(&seed.bytes::<20>("token")),
+        }
+    }
+
+    /// The token that follows in the same family.
+    #[must_use]
+    pub fn next(&self, seed: &Seed) -> Self {
+        Self {
+            family: self.family.clone(),
+            token: base32(&seed.bytes::<20>("token")),
+        }
+    }
+
+    /// Reads what a client presents.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (family, token) = text.split_once('.')?;
+        let well_formed =
+            |part: &str| part.len() == 32 && part.bytes().all(|b| b.is_ascii_alphanumeric());
+        (well_formed(family) && well_formed(token)).then(|| Self {
+            family: family.to_owned(),
+            token: token.to_owned(),
+        })
+    }
+
+    /// What the client is given.
+    #[must_use]
+    pub fn reveal(&self) -> String {
+        format!("{}.{}", self.family, self.token)
+    }
+
+    /// The family as kept and named in tokens. Only who holds a token of the family knows what it is the hash of,
+    /// so nobody else can make its reuse appear.
+    #[must_use]
+    pub fn family_hash(&self) -> SecretHash {
+        SecretHash::of(&self.family)
+    }
+
+    /// The token as kept.
+    #[must_use]
+    pub fn token_hash(&self) -> SecretHash {
+        SecretHash::of(&self.token)
+    }
+}
+
+/// A family of refresh tokens.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Session {
+    /// The one token that is good now.
+    pub token: SecretHash,
+    /// The tenant signed in to.
+    pub tenant: TenantId,
+    /// The user signed in.
+    pub user: UserId,
+    /// When the person signed in.
+    pub created_at: Timestamp,
+    /// When it ends unless it is used.
+    pub expires_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_reads_back_and_its_successor_stays_in_the_family() {
+        let first = RefreshToken::first(&Seed::of(&["a"]));
+        let again = RefreshToken::parse(&first.reveal()).unwrap();
+        assert_eq!(again.token_hash(), first.token_hash());
+        let next = first.next(&Seed::of(&["b"]));
+        assert_eq!(next.family_hash(), first.family_hash());
+        assert_ne!(next.token_hash(), first.token_hash());
+        for wrong in ["", ".", "a.b", "ä.ö"] {
+            assert!(RefreshToken::parse(wrong).is_none(), "{wrong}");
+        }
+    }
+}

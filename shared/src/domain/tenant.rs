@@ -1,0 +1,140 @@
+//! A tenant, its policy, and the products it bought seats of.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::field::Fault;
+use super::id::{ProductId, TenantId};
+use super::phone::PhonePolicy;
+use super::text::{Link, Title};
+
+/// What every user of a tenant must have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RequiredField {
+    /// The external ID.
+    ExternalId,
+    /// The e-mail address.
+    Email,
+    /// The first name.
+    FirstName,
+    /// The last name.
+    LastName,
+    /// The phone number.
+    Phone,
+    /// The employee number.
+    EmployeeNumber,
+}
+
+/// Whether adding a user invites it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InviteOnCreate {
+    /// Only when asked to.
+    #[default]
+    Manual,
+    /// Always, where there is an e-mail address.
+    Automatic,
+}
+
+/// What happens to a file dropped into the tenant's S3 prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ImportMode {
+    /// It waits until somebody has looked at the plan.
+    #[default]
+    Review,
+    /// It is committed at once if the plan has no error.
+    Direct,
+}
+
+/// Where products differ. The stricter or more common choice is the default.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Policy {
+    /// How phone numbers are written.
+    pub phone: PhonePolicy,
+    /// What each user must have; empty: an external ID or an e-mail address.
+    pub required_fields: Vec<RequiredField>,
+    /// Whether adding a user invites it.
+    pub invite_on_create: InviteOnCreate,
+    /// How long an activation link is good, from the moment it was sent: 1 to 720 hours.
+    #[schema(minimum = 1, maximum = 720)]
+    pub invitation_ttl_hours: u16,
+    /// What happens to a file dropped into the tenant's S3 prefix.
+    pub import_mode: ImportMode,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            phone: PhonePolicy::default(),
+            required_fields: Vec::new(),
+            invite_on_create: InviteOnCreate::default(),
+            invitation_ttl_hours: 24,
+            import_mode: ImportMode::default(),
+        }
+    }
+}
+
+impl Policy {
+    /// Checks the bounds that the types cannot.
+    ///
+    /// # Errors
+    /// When the life of an invitation is out of bounds.
+    pub fn check(&self) -> Result<(), Fault> {
+        if (1..=720).contains(&self.invitation_ttl_hours) {
+            Ok(())
+        } else {
+            Err(Fault::new("out_of_range", "must be 1 to 720 hours"))
+        }
+    }
+}
+
+/// A customer company.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Tenant {
+    /// Its id.
+    pub id: TenantId,
+    /// Its name.
+    pub name: Title,
+    /// Where it differs from others.
+    #[serde(default)]
+    pub policy: Policy,
+    /// The language of its mails where the recipient has none, as a BCP 47 tag.
+    pub locale: String,
+    /// The currency of its rates, ISO 4217.
+    pub currency: String,
+}
+
+/// Where an app is to be had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppLink {
+    /// What the link is called: "Google Play".
+    pub label: Title,
+    /// Where it leads.
+    pub url: Link,
+}
+
+/// An app the tenant bought seats of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Product {
+    /// Its id.
+    pub id: ProductId,
+    /// Its name, such as "`CoPilot` Truck with `ActiveTraffic`".
+    pub name: Title,
+    /// Seats bought.
+    pub seats: u32,
+    /// Seats in use; never more than bought.
+    pub used: u32,
+    /// Where the app is to be had.
+    pub links: Vec<AppLink>,
+}
+
+impl Product {
+    /// Seats left.
+    #[must_use]
+    pub fn remaining(&self) -> u32 {
+        self.seats.saturating_sub(self.used)
+    }
+}

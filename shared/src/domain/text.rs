@@ -1,0 +1,187 @@
+//! Texts people type: trimmed, without control characters, of bounded length, compared folded.
+
+use std::fmt;
+
+use caseless::Caseless;
+use unicode_normalization::UnicodeNormalization;
+
+use super::field::Fault;
+
+/// The form in which texts are compared: trimmed, compatibility-normalised, case-folded
+/// (NFKC_Casefold of the Unicode Standard, section 3.13, without its removal of ignorable characters).
+#[must_use]
+pub fn fold(text: &str) -> String {
+    text.trim().nfkc().default_case_fold().nfkc().collect()
+}
+
+/// Trims `text` and refuses what is empty, longer than `max` characters, or holds control or text-direction characters.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn clean(text: &str, max: usize) -> Result<String, Fault> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Fault::new("required", "must not be empty"));
+    }
+    if text.chars().count() > max {
+        return Err(Fault::new(
+            "too_long",
+            format!("must have at most {max} characters"),
+        ));
+    }
+    if text.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')) {
+        return Err(Fault::new("control_character", "must not contain line breaks, control or text-direction characters"));
+    }
+    Ok(text.to_owned())
+}
+
+/// Declares a text type with its greatest length and an optional further check.
+macro_rules! texts {
+    ($($(#[$doc:meta])* $name:ident, $max:literal $(, $check:path)?;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Reads it as typed.
+            ///
+            /// # Errors
+            /// What is wrong with it.
+            pub fn parse(text: &str) -> Result<Self, Fault> {
+                let text = clean(text, $max)?;
+                $($check(&text)?;)?
+                Ok(Self(text))
+            }
+
+            /// As typed.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            /// As compared.
+            #[must_use]
+            pub fn folded(&self) -> String {
+                fold(&self.0)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(text: $name) -> Self {
+                text.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Fault;
+            fn try_from(text: String) -> Result<Self, Fault> {
+                Self::parse(&text)
+            }
+        }
+    )*};
+}
+
+texts! {
+    /// A person's first or last name.
+    Name, 100;
+    /// A tenant's or a product's name.
+    Title, 100;
+    /// The tenant's own name for a user: fleet number, payroll number, device name.
+    ExternalId, 100;
+    /// An employee number or a licence of the trade (IPAF).
+    EmployeeNumber, 50;
+    /// What a device calls itself when it redeems a licence code.
+    Device, 100;
+    /// What a person signs in with besides the e-mail address; unique everywhere.
+    Username, 60, username;
+    /// An address that people open: http or https.
+    Link, 500, link;
+}
+
+fn username(text: &str) -> Result<(), Fault> {
+    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '+');
+    if text.chars().count() < 3 {
+        return Err(Fault::new("too_short", "must have at least 3 characters"));
+    }
+    // No "@": a user name must never be taken for somebody's e-mail address at sign-in.
+    if !text.chars().all(allowed) {
+        return Err(Fault::new(
+            "invalid_username",
+            "may only have letters, digits, and . _ - +",
+        ));
+    }
+    Ok(())
+}
+
+fn link(text: &str) -> Result<(), Fault> {
+    let host = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    match host {
+        Some(rest)
+            if !rest.is_empty()
+                && !rest.contains(|c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>')) =>
+        {
+            Ok(())
+        }
+        _ => Err(Fault::new(
+            "invalid_link",
+            "must be an address that starts with https://",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folding_makes_lookalikes_equal() {
+        assert_eq!(fold(" Straße "), fold("STRASSE"));
+        assert_eq!(fold("ﬁt"), fold("FIT"));
+        assert_eq!(fold("Ａ１"), fold("a1"));
+        assert_eq!(fold("e\u{301}"), fold("É"));
+        assert_ne!(fold("a b"), fold("ab"));
+    }
+
+    #[test]
+    fn texts_are_trimmed_and_bounded() {
+        assert_eq!(Name::parse("  Ada ").unwrap().as_str(), "Ada");
+        assert_eq!(Name::parse(" ").unwrap_err().code, "required");
+        assert_eq!(Name::parse(&"x".repeat(101)).unwrap_err().code, "too_long");
+        assert_eq!(
+            Name::parse("a\r\nBcc: b").unwrap_err().code,
+            "control_character"
+        );
+        assert_eq!(
+            Name::parse("a\u{202e}b").unwrap_err().code,
+            "control_character"
+        );
+    }
+
+    #[test]
+    fn a_username_cannot_look_like_an_address() {
+        assert!(Username::parse("ada.lovelace").is_ok());
+        assert_eq!(
+            Username::parse("ada@example.com").unwrap_err().code,
+            "invalid_username"
+        );
+        assert_eq!(Username::parse("ad").unwrap_err().code, "too_short");
+    }
+
+    #[test]
+    fn a_link_is_http() {
+        assert!(Link::parse("https://example.com/app").is_ok());
+        assert_eq!(
+            Link::parse("javascript:alert(1)").unwrap_err().code,
+            "invalid_link"
+        );
+    }
+}

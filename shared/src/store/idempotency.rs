@@ -1,0 +1,123 @@
+//! What an `Idempotency-Key` was used for, so that a retry gets the first answer.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::expression::{Change, Condition};
+use super::keys;
+use super::{Store, StoreError, content, item, n, s, seconds};
+
+/// How long an answer is kept.
+const KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+/// How long a request may take before a retry carries it out again; longer than any function runs for a client.
+const LEASE: SignedDuration = SignedDuration::from_secs(40);
+
+/// A request made under a key.
+#[derive(Debug, Serialize, Deserialize)]
+struct Request {
+    /// The hash of what was asked.
+    hash: String,
+    /// Until when whoever carries it out may take.
+    lease: i64,
+    /// The end of the record's life.
+    ttl: i64,
+    /// The answer's status, once there is one.
+    #[serde(default)]
+    status: Option<u16>,
+    /// The answer's body.
+    #[serde(default)]
+    body: Option<String>,
+}
+
+/// What a key says about a request.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// It is to be carried out.
+    Ours,
+    /// It was carried out, with this answer.
+    Answered {
+        /// The status.
+        status: u16,
+        /// The body.
+        body: String,
+    },
+    /// It is being carried out.
+    InProgress,
+    /// The key was used for something else.
+    Reused,
+}
+
+impl Store {
+    /// Claims a key for the request with this hash.
+    ///
+    /// # Errors
+    /// When the table cannot be used.
+    pub async fn claim(
+        &self,
+        scope: &str,
+        key: &str,
+        hash: &str,
+        now: Timestamp,
+    ) -> Result<Claim, StoreError> {
+        let key = keys::idempotency(scope, key);
+        let later = |by| now.saturating_add(by).unwrap_or(Timestamp::MAX).as_second();
+        let request = Request {
+            hash: hash.to_owned(),
+            lease: later(LEASE),
+            ttl: later(KEPT),
+            status: None,
+            body: None,
+        };
+        // An expired record may not have been swept yet: it counts as absent.
+        let expired = Condition::default().lacks_or_at_most(keys::TTL, seconds(now));
+        let Err(found) = self.put_if(item(&key, &request)?, expired).await? else {
+            return Ok(Claim::Ours);
+        };
+        let found: Request = content(found)?;
+        if found.hash != hash {
+            return Ok(Claim::Reused);
+        }
+        if let (Some(status), Some(body)) = (found.status, found.body) {
+            return Ok(Claim::Answered { status, body });
+        }
+        // Whoever began it is overdue: carry it out again. The ids it makes are the same, so it meets itself.
+        let overdue = Condition::exists()
+            .equals("lease", n(found.lease))
+            .at_most("lease", seconds(now))
+            .lacks("body");
+        let taken = self
+            .update(&key, Change::new().set("lease", n(request.lease)), overdue)
+            .await?;
+        Ok(if taken {
+            Claim::Ours
+        } else {
+            Claim::InProgress
+        })
+    }
+
+    /// Keeps the answer for retries.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn answer(
+        &self,
+        scope: &str,
+        key: &str,
+        status: u16,
+        body: &str,
+    ) -> Result<(), StoreError> {
+        let change = Change::new().set("status", n(status)).set("body", s(body));
+        self.update(&keys::idempotency(scope, key), change, Condition::exists())
+            .await
+            .map(|_| ())
+    }
+
+    /// Lets a retry carry the request out again at once, because it came to nothing.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn release(&self, scope: &str, key: &str) -> Result<(), StoreError> {
+        self.delete(&keys::idempotency(scope, key)).await
+    }
+}

@@ -1,0 +1,209 @@
+//! Invitations: offered, sent, and ended.
+
+use jiff::Timestamp;
+
+use super::expression::{Change, Condition};
+use super::keys;
+use super::transaction::Transaction;
+use super::{BY_EXPIRY, Store, StoreError, item, s, seconds};
+use crate::domain::id::{TenantId, UserId};
+use crate::domain::invitation::{Invitation, Invited, MailState};
+use crate::domain::letter::Mail;
+use crate::domain::refusal::Refusal;
+use crate::domain::user::User;
+
+impl Store {
+    /// The invitation of a user.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn invitation(
+        &self,
+        tenant: &TenantId,
+        user: &UserId,
+    ) -> Result<Option<Invitation>, StoreError> {
+        self.get(&keys::invitation(tenant, user)).await
+    }
+
+    /// Users of any tenant whose invitations have ended by `now`, at most `most` of each shard of the index.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn ended_invitations(
+        &self,
+        now: Timestamp,
+        most: i32,
+    ) -> Result<Vec<(TenantId, UserId)>, StoreError> {
+        let mut ended = Vec::new();
+        for shard in 0..keys::EXPIRY_SHARDS {
+            let page = self
+                .page(Some(&BY_EXPIRY), &keys::expiry_shard(shard), "", None, most)
+                .await?;
+            let keys = page
+                .items
+                .iter()
+                .filter_map(|item| item.get(keys::EXPIRY_KEY)?.as_s().ok());
+            // The key begins with the end, so the page is in order and everything after the first later one is later.
+            let due = keys.take_while(|key| {
+                key.split('#')
+                    .next()
+                    .is_some_and(|end| end <= keys::sortable(now).as_str())
+            });
+            ended.extend(due.filter_map(|key| keys::read_expiry(key)));
+        }
+        Ok(ended)
+    }
+}
+
+impl<T: Clone> Transaction<'_, T> {
+    /// Offers an invitation in place of any earlier one, and queues its mail. `user` becomes the user as invited.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn offer(
+        &mut self,
+        tenant: &TenantId,
+        invitation: &Invitation,
+        mail: &Mail,
+        repeated: T,
+    ) -> Result<(), StoreError> {
+        self.replace(item(
+            &keys::invitation(tenant, &invitation.user),
+            invitation,
+        )?);
+        self.queue_mail(mail, repeated)
+    }
+
+    /// Ends an invitation whose time is over; fails with `moved_on` if it was accepted or sent anew meanwhile.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn end_invitation(
+        &mut self,
+        tenant: &TenantId,
+        invitation: &Invitation,
+        now: Timestamp,
+        moved_on: T,
+    ) -> Result<(), StoreError> {
+        let over = Condition::exists()
+            .equals("nonce", s(invitation.nonce.as_str()))
+            .at_most(keys::TTL, seconds(now));
+        self.delete_if(&keys::invitation(tenant, &invitation.user), over, moved_on);
+        Ok(())
+    }
+
+    /// Withdraws an invitation, whatever its state.
+    pub fn withdraw_invitation(&mut self, tenant: &TenantId, user: &UserId) {
+        self.delete(&keys::invitation(tenant, user));
+    }
+
+    /// Uses an invitation up: at most one transaction can (rule 4).
+    pub fn consume_invitation(
+        &mut self,
+        tenant: &TenantId,
+        invitation: &Invitation,
+        now: Timestamp,
+        gone: T,
+    ) {
+        let good = Condition::exists()
+            .equals("nonce", s(invitation.nonce.as_str()))
+            .greater(keys::TTL, seconds(now));
+        self.delete_if(&keys::invitation(tenant, &invitation.user), good, gone);
+    }
+
+    /// Notes on invitation and user that the link goes out now and ends at `expires_at`.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn start_link(
+        &mut self,
+        tenant: &TenantId,
+        mail: &Mail,
+        sent_at: Timestamp,
+        expires_at: Timestamp,
+        replaced: T,
+    ) -> Result<(), StoreError> {
+        let mut change = Change::new()
+            .set("sent_at", s(sent_at.to_string()))
+            .set("expires_at", s(expires_at.to_string()))
+            .set(keys::TTL, seconds(expires_at));
+        for (name, key) in keys::expiry(tenant, &mail.user, expires_at) {
+            change = change.set(name, s(key));
+        }
+        let newest = Condition::exists().equals("nonce", s(mail.nonce.as_str()));
+        self.update(
+            &keys::invitation(tenant, &mail.user),
+            change,
+            newest,
+            replaced.clone(),
+        );
+        let change = Change::new()
+            .set("invited.sent_at", s(sent_at.to_string()))
+            .set("invited.expires_at", s(expires_at.to_string()))
+            .set("invited.state", super::value(&MailState::Sending)?);
+        self.update(
+            &keys::user(tenant, &mail.user),
+            change,
+            newest_mail(mail),
+            replaced,
+        );
+        Ok(())
+    }
+
+    /// Shows on the user how far the mail has come, if it still is that of the newest invitation.
+    pub(super) fn show_mail_state(
+        &mut self,
+        mail: &Mail,
+        state: MailState,
+        replaced: T,
+    ) -> Result<(), StoreError> {
+        let change = Change::new().set("invited.state", super::value(&state)?);
+        self.update(
+            &keys::user(&mail.tenant, &mail.user),
+            change,
+            newest_mail(mail),
+            replaced,
+        );
+        Ok(())
+    }
+}
+
+/// The user's newest invitation went by this mail, and nobody came yet.
+fn newest_mail(mail: &Mail) -> Condition {
+    Condition::exists().equals("invited.mail", s(mail.id.as_str()))
+}
+
+/// Whether a user can be invited, and if not, why.
+///
+/// # Errors
+/// Why not.
+pub fn invitable(user: &User) -> Result<(), Refusal> {
+    if user.deleted_at.is_some() {
+        Err(Refusal::UserDeleted)
+    } else if user.suspended_at.is_some() {
+        Err(Refusal::UserSuspended)
+    } else if user.email.is_none() {
+        Err(Refusal::NoEmail)
+    } else if user.activated_at.is_some() {
+        Err(Refusal::AlreadyActive)
+    } else {
+        Ok(())
+    }
+}
+
+/// The user as invited by `mail`.
+#[must_use]
+pub fn invited(user: &User, mail: &Mail, now: Timestamp) -> User {
+    let invited = Invited {
+        mail: mail.id.clone(),
+        state: MailState::Queued,
+        at: now,
+        sent_at: None,
+        expires_at: None,
+    };
+    User {
+        invited: Some(invited),
+        updated_at: now,
+        ..user.clone()
+    }
+}

@@ -1,0 +1,253 @@
+//! Every key of the table, and nothing else builds one (DESIGN, "Table").
+
+use std::fmt::Display;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+
+use super::Item;
+use crate::domain::id::{ExportId, ImportId, MailId, ProductId, TenantId, UserId};
+use crate::domain::session::SecretHash;
+
+/// The partition key's attribute.
+pub const PK: &str = "PK";
+/// The sort key's attribute.
+pub const SK: &str = "SK";
+/// Users in name order: shares the table's partition key.
+pub const BY_NAME: &str = "by-name";
+/// The sort key of [`BY_NAME`].
+pub const NAME_KEY: &str = "name_key";
+/// Invitations in order of their end.
+pub const BY_EXPIRY: &str = "by-expiry";
+/// The partition key of [`BY_EXPIRY`].
+pub const EXPIRY_SHARD: &str = "expiry_shard";
+/// The sort key of [`BY_EXPIRY`].
+pub const EXPIRY_KEY: &str = "expiry_key";
+/// When an item may be swept away, in seconds since the epoch.
+pub const TTL: &str = "ttl";
+/// What kind of worker an item waits for.
+pub const OUTBOX: &str = "outbox";
+/// Over how many partitions of [`BY_EXPIRY`] invitations are spread.
+pub const EXPIRY_SHARDS: u16 = 8;
+
+/// The primary key of an item.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// The partition key.
+    pub pk: String,
+    /// The sort key.
+    pub sk: String,
+}
+
+impl Key {
+    fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
+        Self {
+            pk: pk.into(),
+            sk: sk.into(),
+        }
+    }
+
+    /// The key as the table takes it.
+    #[must_use]
+    pub fn item(&self) -> Item {
+        Item::from([
+            (PK.to_owned(), AttributeValue::S(self.pk.clone())),
+            (SK.to_owned(), AttributeValue::S(self.sk.clone())),
+        ])
+    }
+}
+
+/// The tenant's own partition.
+pub fn tenant_partition(tenant: &TenantId) -> String {
+    format!("T#{tenant}")
+}
+
+/// One shard of the tenant's users.
+pub fn user_partition(tenant: &TenantId, shard: u16) -> String {
+    format!("T#{tenant}#{shard}")
+}
+
+/// The tenant.
+pub fn tenant(tenant: &TenantId) -> Key {
+    Key::new(tenant_partition(tenant), "TENANT")
+}
+
+/// The beginning of all products' sort keys.
+pub const PRODUCT: &str = "PRODUCT#";
+/// The beginning of all imports' sort keys.
+pub const IMPORT: &str = "IMPORT#";
+/// The beginning of all e-mail guards' sort keys.
+pub const EMAIL: &str = "EMAIL#";
+/// The beginning of all external-ID guards' sort keys.
+pub const EXTERNAL_ID: &str = "EXT#";
+
+/// A product.
+pub fn product(tenant: &TenantId, product: &ProductId) -> Key {
+    Key::new(tenant_partition(tenant), format!("{PRODUCT}{product}"))
+}
+
+/// A user.
+pub fn user(tenant: &TenantId, user: &UserId) -> Key {
+    Key::new(
+        user_partition(tenant, tenant.shard(user.as_str())),
+        format!("USER#{user}"),
+    )
+}
+
+/// The guard of a tenant's e-mail address.
+pub fn email_guard(tenant: &TenantId, folded: &str) -> Key {
+    Key::new(
+        user_partition(tenant, tenant.shard(folded)),
+        format!("{EMAIL}{folded}"),
+    )
+}
+
+/// The guard of a tenant's external ID.
+pub fn external_id_guard(tenant: &TenantId, folded: &str) -> Key {
+    Key::new(
+        user_partition(tenant, tenant.shard(folded)),
+        format!("{EXTERNAL_ID}{folded}"),
+    )
+}
+
+/// The invitation of a user.
+pub fn invitation(tenant: &TenantId, user: &UserId) -> Key {
+    Key::new(
+        user_partition(tenant, tenant.shard(user.as_str())),
+        format!("INVITE#{user}"),
+    )
+}
+
+/// The partition of [`BY_EXPIRY`] with this number.
+pub fn expiry_shard(shard: u16) -> String {
+    format!("X#{shard}")
+}
+
+/// Where an invitation stands in [`BY_EXPIRY`].
+pub fn expiry(
+    tenant: &TenantId,
+    user: &UserId,
+    expires_at: Timestamp,
+) -> [(&'static str, String); 2] {
+    let shard = user.as_str().bytes().fold(0_u16, |sum, byte| {
+        sum.wrapping_mul(31).wrapping_add(u16::from(byte))
+    }) % EXPIRY_SHARDS;
+    [
+        (EXPIRY_SHARD, expiry_shard(shard)),
+        (
+            EXPIRY_KEY,
+            format!("{}#{tenant}#{user}", sortable(expires_at)),
+        ),
+    ]
+}
+
+/// Reads back whose invitation stands at a key of [`BY_EXPIRY`].
+pub fn read_expiry(key: &str) -> Option<(TenantId, UserId)> {
+    let mut parts = key.split('#').skip(1);
+    Some((
+        TenantId::parse(parts.next()?).ok()?,
+        UserId::parse(parts.next()?).ok()?,
+    ))
+}
+
+/// The person behind an e-mail address.
+pub fn person(folded_email: &str) -> Key {
+    Key::new(format!("P#{folded_email}"), "PERSON")
+}
+
+/// The partition of a person.
+pub fn person_partition(folded_email: &str) -> String {
+    format!("P#{folded_email}")
+}
+
+/// The beginning of all memberships' sort keys.
+pub const MEMBER: &str = "MEMBER#";
+
+/// That a person is a member of a tenant.
+pub fn membership(folded_email: &str, tenant: &TenantId) -> Key {
+    Key::new(format!("P#{folded_email}"), format!("{MEMBER}{tenant}"))
+}
+
+/// The guard of a username.
+pub fn username(folded: &str) -> Key {
+    Key::new(format!("N#{folded}"), "NAME")
+}
+
+/// The guard of a licence code.
+pub fn code(code: &str) -> Key {
+    Key::new(format!("K#{code}"), "CODE")
+}
+
+/// A session: a family of refresh tokens.
+pub fn session(family: &SecretHash) -> Key {
+    Key::new(format!("S#{}", family.as_str()), "SESSION")
+}
+
+/// A mail.
+pub fn mail(mail: &MailId) -> Key {
+    Key::new(format!("M#{mail}"), "MAIL")
+}
+
+/// An import.
+pub fn import(tenant: &TenantId, import: &ImportId) -> Key {
+    Key::new(tenant_partition(tenant), format!("{IMPORT}{import}"))
+}
+
+/// A chunk of an import. Knows its tenant, because a worker learns of it by its key alone.
+pub fn chunk(tenant: &TenantId, import: &ImportId, number: u32) -> Key {
+    Key::new(format!("C#{tenant}#{import}#{number:06}"), "CHUNK")
+}
+
+/// Reads back which chunk stands at a partition key.
+pub fn read_chunk(pk: &str) -> Option<(TenantId, ImportId, u32)> {
+    let mut parts = pk.strip_prefix("C#")?.split('#');
+    Some((
+        TenantId::parse(parts.next()?).ok()?,
+        ImportId::parse(parts.next()?).ok()?,
+        parts.next()?.parse().ok()?,
+    ))
+}
+
+/// An export.
+pub fn export(tenant: &TenantId, export: &ExportId) -> Key {
+    Key::new(tenant_partition(tenant), format!("EXPORT#{export}"))
+}
+
+/// Reads back which mail stands at a key.
+pub fn read_mail(pk: &str) -> Option<MailId> {
+    MailId::parse(pk.strip_prefix("M#")?).ok()
+}
+
+/// Reads back which export stands at a key.
+pub fn read_export(pk: &str, sk: &str) -> Option<(TenantId, ExportId)> {
+    Some((
+        TenantId::parse(pk.strip_prefix("T#")?).ok()?,
+        ExportId::parse(sk.strip_prefix("EXPORT#")?).ok()?,
+    ))
+}
+
+/// An entry of the audit trail.
+pub fn audit(tenant: &TenantId, at: Timestamp, id: impl Display) -> Key {
+    Key::new(
+        format!("T#{tenant}#A#{}", at.strftime("%Y-%m")),
+        format!("{}#{id}", sortable(at)),
+    )
+}
+
+/// What an idempotency key was used for.
+pub fn idempotency(scope: &str, key: &str) -> Key {
+    Key::new(format!("I#{scope}#{key}"), "REQUEST")
+}
+
+/// The partition of the published signing keys.
+pub const SIGNING_KEYS: &str = "KEYS";
+
+/// A published signing key.
+pub fn signing_key(kid: &str) -> Key {
+    Key::new(SIGNING_KEYS, format!("KEY#{kid}"))
+}
+
+/// A time whose text sorts as time does.
+pub fn sortable(at: Timestamp) -> String {
+    format!("{at:.3}")
+}

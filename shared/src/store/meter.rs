@@ -1,0 +1,60 @@
+//! What a request consumed of the table's capacity, for tests and for the cost table.
+
+use std::sync::Mutex;
+
+use aws_sdk_dynamodb::types::{ConsumedCapacity, ReturnConsumedCapacity};
+
+/// Capacity units consumed, over the table and its indexes.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Consumed {
+    /// Read capacity units.
+    pub read: f64,
+    /// Write capacity units.
+    pub write: f64,
+}
+
+tokio::task_local! {
+    static METER: Mutex<Consumed>;
+}
+
+/// Runs `work` and says what it consumed.
+pub async fn measure<F: Future>(work: F) -> (F::Output, Consumed) {
+    METER
+        .scope(Mutex::default(), async {
+            let output = work.await;
+            (
+                output,
+                METER.with(|meter| meter.lock().map(|consumed| *consumed).unwrap_or_default()),
+            )
+        })
+        .await
+}
+
+/// Whether anybody wants to know: asked with every request.
+pub(super) fn wanted() -> Option<ReturnConsumedCapacity> {
+    METER.try_with(|_| ReturnConsumedCapacity::Indexes).ok()
+}
+
+/// Notes what a reading request consumed.
+pub(super) fn read<'a>(consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) {
+    add(consumed, |meter, units| meter.read += units);
+}
+
+/// Notes what a writing request consumed.
+pub(super) fn write<'a>(consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) {
+    add(consumed, |meter, units| meter.write += units);
+}
+
+fn add<'a>(
+    consumed: impl IntoIterator<Item = &'a ConsumedCapacity>,
+    note: impl Fn(&mut Consumed, f64),
+) {
+    let _ = METER.try_with(|meter| {
+        if let Ok(mut meter) = meter.lock() {
+            consumed
+                .into_iter()
+                .filter_map(|each| each.capacity_units)
+                .for_each(|units| note(&mut meter, units));
+        }
+    });
+}

@@ -1,0 +1,436 @@
+//! The table: every read and every change. Each method takes the tenant first; nothing can be looked up without one,
+//! except what belongs to a person, a link or a job.
+
+pub mod bulk;
+pub mod exports;
+pub mod expression;
+pub mod idempotency;
+pub mod imports;
+pub mod invitations;
+pub mod keys;
+pub mod mails;
+pub mod meter;
+pub mod people;
+pub mod signing_keys;
+pub mod tenants;
+pub mod transaction;
+pub mod users;
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use expression::{Change, Condition, Names};
+use keys::{Key, PK, SK};
+
+/// An item of the table.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// The table, through a client that `main` built.
+#[derive(Debug, Clone)]
+pub struct Store {
+    db: Client,
+    table: String,
+}
+
+/// Something is broken: never a refusal.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The table did not answer, or not as it should.
+    #[error("{call}: {message}")]
+    Unavailable {
+        /// The call.
+        call: &'static str,
+        /// What the client says of it; holds keys and codes, no values.
+        message: String,
+    },
+    /// Others held the same items throughout.
+    #[error("the items stayed in use by other transactions")]
+    Contended,
+    /// What is stored is not what was written.
+    #[error("stored item {pk} {sk} is corrupt: {message}")]
+    Corrupt {
+        /// Its partition key's kind and id, without a person's address.
+        pk: String,
+        /// Its sort key's kind.
+        sk: String,
+        /// Which attribute, and how.
+        message: String,
+    },
+    /// A value cannot be stored.
+    #[error("a value cannot be stored: {0}")]
+    Unstorable(#[from] serde_dynamo::Error),
+}
+
+impl StoreError {
+    fn unavailable<E, R>(call: &'static str, error: &SdkError<E, R>) -> Self
+    where
+        E: std::error::Error + ProvideErrorMetadata + 'static,
+        R: std::fmt::Debug,
+    {
+        // A cancelled transaction's reasons hold whole items; only their codes may be told.
+        let message = match error.as_service_error() {
+            Some(service) => format!(
+                "{}: {}",
+                service.code().unwrap_or("unknown"),
+                service.message().unwrap_or_default()
+            ),
+            None => DisplayErrorContext(error).to_string(),
+        };
+        Self::Unavailable { call, message }
+    }
+
+    /// That an item is not what was written. Keys of people hold addresses, so only the kind of key is told of those.
+    fn corrupt(item_key: (&str, &str), message: impl std::fmt::Display) -> Self {
+        let kind = |key: &str| key.split('#').next().unwrap_or_default().to_owned();
+        let pk = if item_key.0.starts_with("T#") {
+            item_key.0.to_owned()
+        } else {
+            kind(item_key.0)
+        };
+        let sk = if item_key.1.starts_with("USER#") {
+            item_key.1.to_owned()
+        } else {
+            kind(item_key.1)
+        };
+        Self::Corrupt {
+            pk,
+            sk,
+            message: message.to_string(),
+        }
+    }
+}
+
+/// A text as an attribute.
+#[must_use]
+pub fn s(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+/// A number as an attribute.
+#[must_use]
+pub fn n(number: impl Into<i128>) -> AttributeValue {
+    AttributeValue::N(number.into().to_string())
+}
+
+/// Any value as an attribute.
+///
+/// # Errors
+/// When it cannot be stored.
+pub fn value(value: &impl Serialize) -> Result<AttributeValue, StoreError> {
+    Ok(serde_dynamo::to_attribute_value(value)?)
+}
+
+/// The item that keeps `content` at `key`.
+fn item(key: &Key, content: &impl Serialize) -> Result<Item, StoreError> {
+    let mut item: Item = serde_dynamo::to_item(content)?;
+    item.extend(key.item());
+    Ok(item)
+}
+
+/// Reads what an item keeps.
+fn content<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
+    let text = |name: &str| {
+        item.get(name)
+            .and_then(|value| value.as_s().ok())
+            .cloned()
+            .unwrap_or_default()
+    };
+    let key = (text(PK), text(SK));
+    serde_dynamo::from_item(item).map_err(|error| StoreError::corrupt((&key.0, &key.1), error))
+}
+
+/// A time in whole seconds since the epoch, as `ttl` counts.
+fn seconds(at: Timestamp) -> AttributeValue {
+    n(at.as_second())
+}
+
+impl Store {
+    /// The table behind a client.
+    #[must_use]
+    pub fn new(db: Client, table: impl Into<String>) -> Self {
+        Self {
+            db,
+            table: table.into(),
+        }
+    }
+
+    /// Reads one item, strongly consistent.
+    async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, StoreError> {
+        let got = self
+            .db
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key.item()))
+            .consistent_read(true)
+            .set_return_consumed_capacity(meter::wanted())
+            .send()
+            .await;
+        let got = got.map_err(|error| StoreError::unavailable("get_item", &error))?;
+        meter::read(got.consumed_capacity());
+        got.item.map(content).transpose()
+    }
+
+    /// Reads many items, strongly consistent, in the order of the keys; each key at most once.
+    async fn get_many<T: DeserializeOwned>(
+        &self,
+        keys: &[Key],
+    ) -> Result<Vec<Option<T>>, StoreError> {
+        let mut found: HashMap<Key, Item> = HashMap::with_capacity(keys.len());
+        for keys in keys.chunks(100) {
+            self.get_hundred(keys, &mut found).await?;
+        }
+        keys.iter()
+            .map(|key| found.remove(key).map(content).transpose())
+            .collect()
+    }
+
+    async fn get_hundred(
+        &self,
+        keys: &[Key],
+        found: &mut HashMap<Key, Item>,
+    ) -> Result<(), StoreError> {
+        let request = KeysAndAttributes::builder()
+            .consistent_read(true)
+            .set_keys(Some(keys.iter().map(Key::item).collect()))
+            .build();
+        let request = request.map_err(|error| StoreError::Unavailable {
+            call: "batch_get_item",
+            message: error.to_string(),
+        })?;
+        let mut pending = Some(HashMap::from([(self.table.clone(), request)]));
+        while let Some(request) = pending.take().filter(|request| !request.is_empty()) {
+            let got = self
+                .db
+                .batch_get_item()
+                .set_request_items(Some(request))
+                .set_return_consumed_capacity(meter::wanted())
+                .send()
+                .await;
+            let got = got.map_err(|error| StoreError::unavailable("batch_get_item", &error))?;
+            meter::read(got.consumed_capacity());
+            for item in got.responses.unwrap_or_default().into_values().flatten() {
+                let text = |name: &str| {
+                    item.get(name)
+                        .and_then(|value| value.as_s().ok())
+                        .cloned()
+                        .unwrap_or_default()
+                };
+                found.insert(
+                    Key {
+                        pk: text(PK),
+                        sk: text(SK),
+                    },
+                    item,
+                );
+            }
+            pending = got.unprocessed_keys;
+        }
+        Ok(())
+    }
+
+    /// One page of a partition: items whose sort key begins with `prefix`, after `after`, in order.
+    async fn page(
+        &self,
+        index: Option<&Index>,
+        partition: &str,
+        prefix: &str,
+        after: Option<&str>,
+        limit: i32,
+    ) -> Result<Page, StoreError> {
+        let index = index.unwrap_or(&TABLE);
+        let low = after.map_or_else(|| prefix.to_owned(), |after| format!("{after}\0"));
+        let high = format!("{prefix}\u{10ffff}");
+        if low > high {
+            return Ok(Page {
+                items: Vec::new(),
+                more: false,
+            });
+        }
+        let query = self
+            .db
+            .query()
+            .table_name(&self.table)
+            .set_index_name(index.name.map(str::to_owned));
+        let query = query.key_condition_expression("#pk = :pk AND #sk BETWEEN :low AND :high");
+        let query = query
+            .expression_attribute_names("#pk", index.pk)
+            .expression_attribute_names("#sk", index.sk);
+        let query = query
+            .expression_attribute_values(":pk", s(partition))
+            .expression_attribute_values(":low", s(low));
+        let query = query
+            .expression_attribute_values(":high", s(high))
+            .limit(limit);
+        let query = query
+            .consistent_read(index.name.is_none())
+            .set_return_consumed_capacity(meter::wanted());
+        let got = query
+            .send()
+            .await
+            .map_err(|error| StoreError::unavailable("query", &error))?;
+        meter::read(got.consumed_capacity());
+        Ok(Page {
+            more: got.last_evaluated_key.is_some(),
+            items: got.items.unwrap_or_default(),
+        })
+    }
+
+    /// Everything in a partition whose sort key begins with `prefix`. Only for collections that stay small.
+    async fn all<T: DeserializeOwned>(
+        &self,
+        partition: &str,
+        prefix: &str,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut all = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let page = self
+                .page(None, partition, prefix, after.as_deref(), 1_000)
+                .await?;
+            after = page
+                .items
+                .last()
+                .and_then(|item| item.get(SK))
+                .and_then(|sk| sk.as_s().ok())
+                .cloned();
+            for item in page.items {
+                all.push(content(item)?);
+            }
+            if !page.more {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Changes one item if the condition holds; says whether it did. For bookkeeping that is no change of a
+    /// tenant's data, and so needs no audit entry.
+    async fn update(
+        &self,
+        key: &Key,
+        change: Change,
+        condition: Condition,
+    ) -> Result<bool, StoreError> {
+        let mut names = Names::default();
+        let change = change.build(&mut names);
+        let condition = condition.build(&mut names);
+        let update = self
+            .db
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key.item()))
+            .update_expression(change)
+            .condition_expression(condition);
+        let update = update
+            .set_expression_attribute_names(names.names())
+            .set_expression_attribute_values(names.values());
+        match update
+            .set_return_consumed_capacity(meter::wanted())
+            .send()
+            .await
+        {
+            Ok(done) => {
+                meter::write(done.consumed_capacity());
+                Ok(true)
+            }
+            Err(error)
+                if matches!(
+                    error.as_service_error(),
+                    Some(UpdateItemError::ConditionalCheckFailedException(_))
+                ) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(StoreError::unavailable("update_item", &error)),
+        }
+    }
+
+    /// Puts one item if the condition holds; otherwise the item that stood in the way.
+    async fn put_if(
+        &self,
+        item: Item,
+        condition: Condition,
+    ) -> Result<Result<(), Item>, StoreError> {
+        use aws_sdk_dynamodb::operation::put_item::PutItemError;
+        use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld;
+        let mut names = Names::default();
+        let condition = condition.build(&mut names);
+        let put = self
+            .db
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression(condition);
+        let put = put
+            .set_expression_attribute_names(names.names())
+            .set_expression_attribute_values(names.values());
+        match put
+            .return_values_on_condition_check_failure(AllOld)
+            .set_return_consumed_capacity(meter::wanted())
+            .send()
+            .await
+        {
+            Ok(done) => {
+                meter::write(done.consumed_capacity());
+                Ok(Ok(()))
+            }
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+                    Ok(Err(failed.item().cloned().unwrap_or_default()))
+                }
+                _ => Err(StoreError::unavailable("put_item", &error)),
+            },
+        }
+    }
+
+    /// Deletes one item, if it is there.
+    async fn delete(&self, key: &Key) -> Result<(), StoreError> {
+        let delete = self
+            .db
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(key.item()))
+            .set_return_consumed_capacity(meter::wanted());
+        let done = delete
+            .send()
+            .await
+            .map_err(|error| StoreError::unavailable("delete_item", &error))?;
+        meter::write(done.consumed_capacity());
+        Ok(())
+    }
+}
+
+/// An index, or the table itself.
+struct Index {
+    name: Option<&'static str>,
+    pk: &'static str,
+    sk: &'static str,
+}
+
+const TABLE: Index = Index {
+    name: None,
+    pk: PK,
+    sk: SK,
+};
+const BY_NAME: Index = Index {
+    name: Some(keys::BY_NAME),
+    pk: PK,
+    sk: keys::NAME_KEY,
+};
+const BY_EXPIRY: Index = Index {
+    name: Some(keys::BY_EXPIRY),
+    pk: keys::EXPIRY_SHARD,
+    sk: keys::EXPIRY_KEY,
+};
+
+/// A page of a query.
+struct Page {
+    items: Vec<Item>,
+    more: bool,
+}

@@ -1,0 +1,138 @@
+//! Tenants, their products and seats.
+
+use serde::{Deserialize, Serialize};
+
+use super::expression::{Change, Condition};
+use super::keys;
+use super::transaction::Transaction;
+use super::{Item, Store, StoreError, content, item, n};
+use crate::domain::id::{ProductId, TenantId, UserId};
+use crate::domain::licence::Code;
+use crate::domain::tenant::{Product, Tenant};
+
+/// Whose licence a code is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CodeHolder {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The user.
+    pub user: UserId,
+    /// The product.
+    pub product: ProductId,
+}
+
+impl Store {
+    /// A tenant.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn tenant(&self, tenant: &TenantId) -> Result<Option<Tenant>, StoreError> {
+        self.get(&keys::tenant(tenant)).await
+    }
+
+    /// A product.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn product(
+        &self,
+        tenant: &TenantId,
+        product: &ProductId,
+    ) -> Result<Option<Product>, StoreError> {
+        self.get(&keys::product(tenant, product)).await
+    }
+
+    /// All products of a tenant, by name.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn products(&self, tenant: &TenantId) -> Result<Vec<Product>, StoreError> {
+        let mut products: Vec<Product> = self
+            .all(&keys::tenant_partition(tenant), keys::PRODUCT)
+            .await?;
+        products.sort_by_cached_key(|product| product.name.folded());
+        Ok(products)
+    }
+
+    /// Whose licence a code is.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn code_holder(&self, code: &Code) -> Result<Option<CodeHolder>, StoreError> {
+        self.get(&keys::code(code.as_str())).await
+    }
+}
+
+impl<T: Clone> Transaction<'_, T> {
+    /// Adds a tenant with its products.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn add_tenant(
+        &mut self,
+        tenant: &Tenant,
+        products: &[Product],
+        taken: &T,
+    ) -> Result<(), StoreError> {
+        self.create(item(&keys::tenant(&tenant.id), tenant)?, taken.clone());
+        for product in products {
+            self.create(
+                item(&keys::product(&tenant.id, &product.id), product)?,
+                taken.clone(),
+            );
+        }
+        Ok(())
+    }
+
+    /// Takes `count` seats of the product as read in `product`; fails with it as it now stands if others took seats
+    /// that are needed, or support changed their number.
+    pub fn take_seats(&mut self, tenant: &TenantId, product: &Product, count: u32, short: T) {
+        let enough = Condition::exists()
+            .equals("seats", n(product.seats))
+            .at_most("used", n(i64::from(product.seats) - i64::from(count)));
+        self.update(
+            &keys::product(tenant, &product.id),
+            Change::new().add("used", i64::from(count)),
+            enough,
+            short,
+        );
+    }
+
+    /// Gives `count` seats back.
+    pub fn free_seats(&mut self, tenant: &TenantId, product: &ProductId, count: u32, gone: T) {
+        let there = Condition::exists().greater("used", n(i64::from(count) - 1));
+        self.update(
+            &keys::product(tenant, product),
+            Change::new().add("used", -i64::from(count)),
+            there,
+            gone,
+        );
+    }
+
+    /// Makes a licence code known.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn add_code(
+        &mut self,
+        code: &Code,
+        holder: &CodeHolder,
+        taken: T,
+    ) -> Result<(), StoreError> {
+        self.create(item(&keys::code(code.as_str()), holder)?, taken);
+        Ok(())
+    }
+
+    /// Forgets a licence code.
+    pub fn remove_code(&mut self, code: &Code) {
+        self.delete(&keys::code(code.as_str()));
+    }
+}
+
+/// Reads a product from an item that stood in the way.
+///
+/// # Errors
+/// When it is no product.
+pub fn read_product(found: Item) -> Result<Product, StoreError> {
+    content(found)
+}

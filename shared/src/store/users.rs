@@ -1,0 +1,420 @@
+//! Users and the guards that keep their e-mail addresses and external IDs unique.
+
+use std::collections::VecDeque;
+
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+
+use super::expression::{Change, Condition};
+use super::keys::{self, Key};
+use super::transaction::Transaction;
+use super::{BY_NAME, Index, Item, Store, StoreError, content, item, n, s};
+use crate::domain::audit::Entry;
+use crate::domain::email::fold_address;
+use crate::domain::id::{TenantId, UserId};
+use crate::domain::refusal::Refusal;
+use crate::domain::text::fold;
+use crate::domain::user::User;
+
+/// What a guard keeps: who has the value.
+#[derive(Serialize, Deserialize)]
+struct Guard {
+    user: UserId,
+}
+
+/// A value that at most one user of a tenant has.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Unique {
+    /// A folded e-mail address.
+    Email(String),
+    /// A folded external ID.
+    ExternalId(String),
+}
+
+impl Unique {
+    fn key(&self, tenant: &TenantId) -> Key {
+        match self {
+            Self::Email(folded) => keys::email_guard(tenant, folded),
+            Self::ExternalId(folded) => keys::external_id_guard(tenant, folded),
+        }
+    }
+
+    fn refusal(&self) -> Refusal {
+        match self {
+            Self::Email(_) => Refusal::EmailTaken,
+            Self::ExternalId(_) => Refusal::ExternalIdTaken,
+        }
+    }
+
+    /// What is unique about a user.
+    #[must_use]
+    pub fn of(user: &User) -> Vec<Self> {
+        let email = user.email.as_ref().map(|email| Self::Email(email.folded()));
+        let external_id = user
+            .external_id
+            .as_ref()
+            .map(|id| Self::ExternalId(id.folded()));
+        email.into_iter().chain(external_id).collect()
+    }
+}
+
+/// In what order a list goes, and where it begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Search {
+    /// In name order, names that begin so.
+    Name(String),
+    /// In the order of addresses, addresses that begin so.
+    Email(String),
+    /// In the order of external IDs, IDs that begin so.
+    ExternalId(String),
+}
+
+/// A page of a list.
+#[derive(Debug)]
+pub struct Listed {
+    /// The users.
+    pub users: Vec<User>,
+    /// Where the next page begins, if there may be one.
+    pub next: Option<String>,
+}
+
+/// The most items looked through for one page of a filtered list.
+const LOOKED_THROUGH: usize = 5_000;
+
+impl Store {
+    /// A user, strongly consistent.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn user(&self, tenant: &TenantId, id: &UserId) -> Result<Option<User>, StoreError> {
+        self.get(&keys::user(tenant, id)).await
+    }
+
+    /// Users in the order of their ids, strongly consistent; each id at most once.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn users(
+        &self,
+        tenant: &TenantId,
+        ids: &[UserId],
+    ) -> Result<Vec<Option<User>>, StoreError> {
+        let keys: Vec<Key> = ids.iter().map(|id| keys::user(tenant, id)).collect();
+        self.get_many(&keys).await
+    }
+
+    /// Who has each of these values; each value at most once.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn holders(
+        &self,
+        tenant: &TenantId,
+        values: &[Unique],
+    ) -> Result<Vec<Option<UserId>>, StoreError> {
+        let keys: Vec<Key> = values.iter().map(|value| value.key(tenant)).collect();
+        let guards: Vec<Option<Guard>> = self.get_many(&keys).await?;
+        Ok(guards
+            .into_iter()
+            .map(|guard| guard.map(|guard| guard.user))
+            .collect())
+    }
+
+    /// A page of at most `limit` users that `admits` lets through, merged over the tenant's shards in order. Looks
+    /// through a bounded number of users, so a page may be short, or empty, and yet have a next one.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn list_users(
+        &self,
+        tenant: &TenantId,
+        search: &Search,
+        after: Option<&str>,
+        limit: usize,
+        admits: impl Fn(&User) -> bool,
+    ) -> Result<Listed, StoreError> {
+        let mut merge = Merge::new(self, tenant, search, after, limit);
+        let (mut users, mut last, mut looked_through) = (Vec::new(), None, 0);
+        while users.len() < limit && looked_through < LOOKED_THROUGH {
+            let batch = merge.next(limit - users.len()).await?;
+            if batch.is_empty() {
+                return Ok(Listed { users, next: None });
+            }
+            looked_through += batch.len();
+            last = batch.last().map(|(key, _)| key.clone());
+            users.extend(
+                self.read_listed(tenant, search, batch)
+                    .await?
+                    .into_iter()
+                    .filter(&admits),
+            );
+        }
+        Ok(Listed {
+            users,
+            next: last.filter(|_| merge.more()),
+        })
+    }
+
+    /// The users of listed items: the items themselves, or those that listed guards point to.
+    async fn read_listed(
+        &self,
+        tenant: &TenantId,
+        search: &Search,
+        batch: Vec<(String, Item)>,
+    ) -> Result<Vec<User>, StoreError> {
+        match search {
+            Search::Name(_) => batch.into_iter().map(|(_, item)| content(item)).collect(),
+            Search::Email(_) | Search::ExternalId(_) => {
+                let guards = batch
+                    .into_iter()
+                    .map(|(_, item)| content(item).map(|guard: Guard| guard.user));
+                let ids: Vec<UserId> = guards.collect::<Result<_, _>>()?;
+                Ok(self
+                    .users(tenant, &ids)
+                    .await?
+                    .into_iter()
+                    .flatten()
+                    .collect())
+            }
+        }
+    }
+
+    /// Notes that the person signed in: no change of the tenant's data, so the version stays.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn note_login(
+        &self,
+        tenant: &TenantId,
+        user: &UserId,
+        at: jiff::Timestamp,
+    ) -> Result<(), StoreError> {
+        let change = Change::new().set("last_login_at", s(at.to_string()));
+        self.update(&keys::user(tenant, user), change, Condition::exists())
+            .await
+            .map(|_| ())
+    }
+}
+
+/// Walks several shards as if they were one.
+struct Merge<'a> {
+    store: &'a Store,
+    index: &'static Index,
+    prefix: String,
+    page: i32,
+    shards: Vec<Shard>,
+}
+
+struct Shard {
+    partition: String,
+    after: Option<String>,
+    buffer: VecDeque<(String, Item)>,
+    more: bool,
+}
+
+const GUARDS: Index = super::TABLE;
+const NAMES: Index = BY_NAME;
+
+impl<'a> Merge<'a> {
+    fn new(
+        store: &'a Store,
+        tenant: &TenantId,
+        search: &Search,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Self {
+        let (index, prefix) = match search {
+            Search::Name(prefix) => (&NAMES, fold(prefix)),
+            Search::Email(prefix) => (
+                &GUARDS,
+                format!("{}{}", keys::EMAIL, fold_address_prefix(prefix)),
+            ),
+            Search::ExternalId(prefix) => {
+                (&GUARDS, format!("{}{}", keys::EXTERNAL_ID, fold(prefix)))
+            }
+        };
+        let shard = |number| Shard {
+            partition: keys::user_partition(tenant, number),
+            after: after.map(str::to_owned),
+            buffer: VecDeque::new(),
+            more: true,
+        };
+        let page = i32::try_from(limit).unwrap_or(1_000).clamp(1, 1_000);
+        Self {
+            store,
+            index,
+            prefix,
+            page,
+            shards: (0..tenant.shards()).map(shard).collect(),
+        }
+    }
+
+    fn more(&self) -> bool {
+        self.shards
+            .iter()
+            .any(|shard| shard.more || !shard.buffer.is_empty())
+    }
+
+    /// The next items in order, at most `most`.
+    async fn next(&mut self, most: usize) -> Result<Vec<(String, Item)>, StoreError> {
+        let mut batch = Vec::new();
+        while batch.len() < most {
+            self.refill().await?;
+            let first = self
+                .shards
+                .iter_mut()
+                .filter(|shard| !shard.buffer.is_empty())
+                .min_by(|a, b| a.buffer[0].0.cmp(&b.buffer[0].0));
+            match first.and_then(|shard| shard.buffer.pop_front()) {
+                Some(next) => batch.push(next),
+                None => break,
+            }
+        }
+        Ok(batch)
+    }
+
+    async fn refill(&mut self) -> Result<(), StoreError> {
+        let (store, index, prefix, page) =
+            (self.store, self.index, self.prefix.as_str(), self.page);
+        let empty = self
+            .shards
+            .iter_mut()
+            .filter(|shard| shard.buffer.is_empty() && shard.more);
+        let fills = empty.map(async |shard: &mut Shard| {
+            // A page may come back empty and yet have a successor only with a filter, which none of ours has.
+            let got = store
+                .page(
+                    Some(index),
+                    &shard.partition,
+                    prefix,
+                    shard.after.as_deref(),
+                    page,
+                )
+                .await?;
+            shard.more = got.more;
+            shard.buffer.extend(
+                got.items
+                    .into_iter()
+                    .filter_map(|item| Some((item.get(index.sk)?.as_s().ok()?.clone(), item))),
+            );
+            shard.after = shard
+                .buffer
+                .back()
+                .map(|(key, _)| key.clone())
+                .or(shard.after.take());
+            Ok::<(), StoreError>(())
+        });
+        try_join_all(fills).await.map(|_| ())
+    }
+}
+
+/// Folds the beginning of an address, which may be cut anywhere.
+fn fold_address_prefix(prefix: &str) -> String {
+    if prefix.contains('@') {
+        fold_address(prefix)
+    } else {
+        fold(prefix)
+    }
+}
+
+/// The stored form of a user.
+fn user_item(tenant: &TenantId, user: &User) -> Result<Item, StoreError> {
+    let mut stored = item(&keys::user(tenant, &user.id), user)?;
+    if user.deleted_at.is_none() {
+        stored.insert(keys::NAME_KEY.to_owned(), s(user.name_key()));
+    }
+    Ok(stored)
+}
+
+impl<T: Clone> Transaction<'_, T> {
+    /// Adds a user, with the guards of what is unique about it.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn add_user(
+        &mut self,
+        tenant: &TenantId,
+        user: &User,
+        tag: impl Fn(Refusal) -> T,
+    ) -> Result<(), StoreError> {
+        self.create(user_item(tenant, user)?, tag(Refusal::Busy));
+        for value in Unique::of(user) {
+            self.guard(tenant, &value, &user.id, &tag)?;
+        }
+        Ok(())
+    }
+
+    fn guard(
+        &mut self,
+        tenant: &TenantId,
+        value: &Unique,
+        user: &UserId,
+        tag: impl Fn(Refusal) -> T,
+    ) -> Result<(), StoreError> {
+        self.create(
+            item(&value.key(tenant), &Guard { user: user.clone() })?,
+            tag(value.refusal()),
+        );
+        Ok(())
+    }
+
+    /// Makes `after` of the user read as `before`, guards included; [`Refusal::Busy`] if it changed meanwhile. The
+    /// version is counted up here.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn edit_user(
+        &mut self,
+        tenant: &TenantId,
+        before: &User,
+        after: &User,
+        tag: impl Fn(Refusal) -> T,
+    ) -> Result<(), StoreError> {
+        let after = User {
+            version: before.version + 1,
+            ..after.clone()
+        };
+        let change = Change::between(&user_item(tenant, before)?, &user_item(tenant, &after)?);
+        let unchanged = Condition::exists().equals("version", n(before.version));
+        self.update(
+            &keys::user(tenant, &before.id),
+            change,
+            unchanged,
+            tag(Refusal::Busy),
+        );
+        let (had, has) = (Unique::of(before), Unique::of(&after));
+        for value in had.iter().filter(|value| !has.contains(value)) {
+            self.delete(&value.key(tenant));
+        }
+        for value in has.iter().filter(|value| !had.contains(value)) {
+            self.guard(tenant, value, &before.id, &tag)?;
+        }
+        Ok(())
+    }
+
+    /// Adds an entry to the audit trail: every change has one, in its own transaction (rule 6).
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn audit(&mut self, tenant: &TenantId, entry: &Entry) -> Result<(), StoreError> {
+        self.replace(item(&keys::audit(tenant, entry.at, &entry.id), entry)?);
+        Ok(())
+    }
+}
+
+/// Whose value a guard that stood in the way keeps.
+#[must_use]
+pub fn guard_holder(found: &Item) -> Option<UserId> {
+    found
+        .get("user")
+        .and_then(|user| user.as_s().ok())
+        .and_then(|user| UserId::parse(user).ok())
+}
+
+/// Reads a user from an item that stood in the way.
+///
+/// # Errors
+/// When it is no user.
+pub fn read_user(found: Item) -> Result<User, StoreError> {
+    content(found)
+}
