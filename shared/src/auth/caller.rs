@@ -1,0 +1,127 @@
+//! The caller: one value that every handler behind sign-in cannot do without.
+
+use jiff::Timestamp;
+use lambda_http::http::Method;
+use lambda_http::http::header::AUTHORIZATION;
+
+use super::token::{self, Access, Audience};
+use crate::context::Context;
+use crate::domain::audit::{Actor, Entry, Target};
+use crate::domain::id::{AuditId, Seed, TenantId, UserId};
+use crate::domain::invitation::expired;
+use crate::domain::permission::{Permission, Rights};
+use crate::domain::user::{Status, User};
+use crate::error::ApiError;
+use crate::http::{self, Request};
+
+/// Who is calling, for which tenant, with which rights.
+#[derive(Clone)]
+pub struct Caller {
+    /// The tenant, from the token and nowhere else (rule 1).
+    pub tenant: TenantId,
+    /// The user.
+    pub user: UserId,
+    /// What the user holds: by the token when reading, by the table when changing.
+    pub rights: Rights,
+    /// What the ids of this request are made from.
+    pub seed: Seed,
+}
+
+impl Caller {
+    /// Verifies the access token. For a request that changes something the user is read anew, so that a demotion,
+    /// suspension or deletion works at once.
+    ///
+    /// # Errors
+    /// When there is no valid token, or the user may not act any more.
+    pub async fn from_request(ctx: &Context, request: &Request) -> Result<Self, ApiError> {
+        let token =
+            bearer(request).ok_or(ApiError::Unauthenticated("An access token is needed."))?;
+        let verified = token::verify::<Access>(ctx, Audience::Api, token).await?;
+        let verified =
+            verified.ok_or(ApiError::Unauthenticated("The access token is not valid."))?;
+        if expired(verified.expires_at, ctx.clock.now()) {
+            return Err(ApiError::Unauthenticated("The access token has expired."));
+        }
+        let Access {
+            sub,
+            tid,
+            mut rights,
+            ..
+        } = verified.content;
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            let user = ctx
+                .store
+                .user(&tid, &sub)
+                .await?
+                .filter(|user| user.status(ctx.clock.now()) == Status::Active);
+            rights = user
+                .ok_or(ApiError::Unauthenticated("The user may not act any more."))?
+                .rights;
+        }
+        let seed = http::seed(request, &scope(&tid, &sub))?;
+        tracing::Span::current()
+            .record("tenant", tid.as_str())
+            .record("user", sub.as_str());
+        Ok(Self {
+            tenant: tid,
+            user: sub,
+            rights,
+            seed,
+        })
+    }
+
+    /// Goes on only with the permission.
+    ///
+    /// # Errors
+    /// [`ApiError::Forbidden`].
+    pub fn require(&self, permission: Permission) -> Result<(), ApiError> {
+        if self.rights.permit(permission) {
+            Ok(())
+        } else {
+            Err(ApiError::Forbidden)
+        }
+    }
+
+    /// Whose idempotency keys these are.
+    #[must_use]
+    pub fn scope(&self) -> String {
+        scope(&self.tenant, &self.user)
+    }
+
+    /// An audit entry of something that the caller does. `label` tells several entries of one request apart.
+    #[must_use]
+    pub fn entry(
+        &self,
+        operation: &str,
+        label: &str,
+        targets: Vec<Target>,
+        at: Timestamp,
+    ) -> Entry {
+        let id = AuditId::derive(&self.seed.child(&format!("{operation}/{label}")));
+        Entry {
+            id,
+            at,
+            actor: Actor::User {
+                id: self.user.clone(),
+            },
+            operation: operation.to_owned(),
+            targets,
+        }
+    }
+
+    /// Whether the caller's power reaches this user.
+    #[must_use]
+    pub fn reaches(&self, user: &User) -> bool {
+        self.rights.reach(&user.rights)
+    }
+}
+
+fn scope(tenant: &TenantId, user: &UserId) -> String {
+    format!("{tenant}#{user}")
+}
+
+fn bearer(request: &Request) -> Option<&str> {
+    let value = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}

@@ -1,0 +1,156 @@
+//! Signed tokens: the access token of a session, and the links in mails (RFC 7519, EdDSA by RFC 8037).
+
+use jiff::{SignedDuration, Timestamp};
+use jsonwebtoken::{Algorithm, Header, Validation};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::context::Context;
+use crate::domain::id::{TenantId, UserId};
+use crate::domain::invitation::{LinkFacts, Nonce};
+use crate::domain::permission::Rights;
+use crate::error::{ApiError, Internal};
+
+/// Who issues all tokens.
+const ISSUER: &str = "muster";
+
+/// What a token is for. A token made for one purpose is worthless for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Calling the API.
+    Api,
+    /// Activating an account.
+    Activate,
+}
+
+impl Audience {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Activate => "activate",
+        }
+    }
+}
+
+/// How long an access token is good.
+pub const ACCESS: SignedDuration = SignedDuration::from_mins(15);
+
+/// What an access token says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Access {
+    /// The user.
+    pub sub: UserId,
+    /// The tenant; the only place a request's tenant comes from (rule 1).
+    pub tid: TenantId,
+    /// Class and roles, for the fleet's apps. Changes read them anew.
+    #[serde(flatten)]
+    pub rights: Rights,
+    /// What the user can see.
+    pub scope: String,
+    /// The session.
+    pub sid: String,
+}
+
+/// What an activation link says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Activation {
+    /// The user.
+    pub sub: UserId,
+    /// The tenant.
+    pub tid: TenantId,
+    /// What tells the newest link from earlier ones.
+    pub nonce: Nonce,
+    /// When it ends, in seconds since the epoch.
+    pub exp: i64,
+}
+
+impl Activation {
+    /// What the link says of itself.
+    #[must_use]
+    pub fn facts(&self) -> LinkFacts<'_> {
+        LinkFacts {
+            nonce: &self.nonce,
+            expires_at: Timestamp::from_second(self.exp).unwrap_or(Timestamp::MIN),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims<T> {
+    iss: String,
+    aud: String,
+    iat: i64,
+    exp: i64,
+    #[serde(flatten)]
+    content: T,
+}
+
+/// Signs a token that is good until `expires_at`.
+///
+/// # Errors
+/// When this function does not sign.
+pub fn sign(
+    ctx: &Context,
+    audience: Audience,
+    content: &impl Serialize,
+    expires_at: Timestamp,
+) -> Result<String, ApiError> {
+    let signer = ctx
+        .signer
+        .as_ref()
+        .ok_or(Internal::Broken("this function has no signing key"))?;
+    let mut claims = serde_json::to_value(content)?;
+    if let Some(claims) = claims.as_object_mut() {
+        claims.insert("iss".to_owned(), ISSUER.into());
+        claims.insert("aud".to_owned(), audience.as_str().into());
+        claims.insert("iat".to_owned(), ctx.clock.now().as_second().into());
+        claims.insert("exp".to_owned(), expires_at.as_second().into());
+    }
+    let header = Header {
+        alg: Algorithm::EdDSA,
+        kid: Some(signer.kid().to_owned()),
+        ..Header::default()
+    };
+    Ok(jsonwebtoken::encode(&header, &claims, signer.key())?)
+}
+
+/// A token that was verified.
+#[derive(Debug)]
+pub struct Verified<T> {
+    /// What it says.
+    pub content: T,
+    /// When it ends; whether it has is for the caller to judge.
+    pub expires_at: Timestamp,
+}
+
+/// Verifies a token's signature and audience. `None` if it is not one of ours, for whatever reason.
+///
+/// # Errors
+/// When the key set cannot be read.
+pub async fn verify<T: DeserializeOwned>(
+    ctx: &Context,
+    audience: Audience,
+    token: &str,
+) -> Result<Option<Verified<T>>, ApiError> {
+    let Ok(header) = jsonwebtoken::decode_header(token) else {
+        return Ok(None);
+    };
+    let Some(kid) = header.kid.filter(|_| header.alg == Algorithm::EdDSA) else {
+        return Ok(None);
+    };
+    let Some(key) = ctx.keys.get(&kid, &ctx.store, ctx.clock.now()).await? else {
+        return Ok(None);
+    };
+    let mut validation = Validation::new(Algorithm::EdDSA);
+    validation.set_audience(&[audience.as_str()]);
+    validation.set_issuer(&[ISSUER]);
+    // Time is judged by ctx.clock, not by the library.
+    validation.validate_exp = false;
+    let claims = jsonwebtoken::decode::<Claims<T>>(token, &key, &validation)
+        .ok()
+        .map(|decoded| decoded.claims);
+    Ok(claims.map(|claims| Verified {
+        content: claims.content,
+        expires_at: Timestamp::from_second(claims.exp).unwrap_or(Timestamp::MIN),
+    }))
+}

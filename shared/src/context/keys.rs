@@ -1,0 +1,188 @@
+//! Signing keys: derived from the stack's secret by the functions that sign, published in the table for the rest.
+
+use std::collections::HashMap;
+use std::sync::RwLock;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use data_encoding::BASE64URL_NOPAD;
+use ed25519_dalek::{Signature, Signer as _, SigningKey, Verifier as _, VerifyingKey};
+use hkdf::Hkdf;
+use jiff::Timestamp;
+use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
+use jsonwebtoken::errors::{Error, ErrorKind};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
+use sha2::{Digest, Sha256};
+
+use crate::store::signing_keys::PublishedKey;
+use crate::store::{Store, StoreError};
+
+/// Ed25519 and nothing else, for `jsonwebtoken`: a token that names another algorithm has no verifier.
+static ED25519: CryptoProvider = CryptoProvider {
+    signer_factory: signer,
+    verifier_factory: verifier,
+    key_utils: KeyUtils::new_unimplemented(),
+};
+
+/// Makes Ed25519 the algorithm of all tokens of this process.
+pub(super) fn install() {
+    // Fails only if it was done before.
+    let _ = ED25519.install_default();
+}
+
+struct Ed25519Signer(SigningKey);
+struct Ed25519Verifier(VerifyingKey);
+
+fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>, Error> {
+    let seed = <[u8; 32]>::try_from(key.as_bytes());
+    match (algorithm, seed) {
+        (Algorithm::EdDSA, Ok(seed)) => Ok(Box::new(Ed25519Signer(SigningKey::from_bytes(&seed)))),
+        _ => Err(ErrorKind::InvalidAlgorithm.into()),
+    }
+}
+
+fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>, Error> {
+    let bytes = key
+        .try_get_as_bytes()
+        .ok()
+        .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    match (
+        algorithm,
+        bytes.and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok()),
+    ) {
+        (Algorithm::EdDSA, Some(key)) => Ok(Box::new(Ed25519Verifier(key))),
+        _ => Err(ErrorKind::InvalidAlgorithm.into()),
+    }
+}
+
+impl signature::Signer<Vec<u8>> for Ed25519Signer {
+    fn try_sign(&self, message: &[u8]) -> Result<Vec<u8>, signature::Error> {
+        Ok(self.0.sign(message).to_bytes().to_vec())
+    }
+}
+
+impl JwtSigner for Ed25519Signer {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::EdDSA
+    }
+}
+
+impl signature::Verifier<Vec<u8>> for Ed25519Verifier {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
+        let signature = Signature::from_slice(signature).map_err(|_| signature::Error::new())?;
+        self.0
+            .verify(message, &signature)
+            .map_err(|_| signature::Error::new())
+    }
+}
+
+impl JwtVerifier for Ed25519Verifier {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::EdDSA
+    }
+}
+
+/// The private key of a function that signs.
+pub struct Signer {
+    kid: String,
+    key: EncodingKey,
+    public: String,
+}
+
+/// Without its content.
+impl std::fmt::Debug for Signer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Signer({})", self.kid)
+    }
+}
+
+impl Signer {
+    /// The key that a secret gives (HKDF-SHA256, RFC 5869), so that nobody ever handles a key file.
+    pub(super) fn derive(secret: &str) -> Option<Self> {
+        let mut seed = [0; 32];
+        Hkdf::<Sha256>::new(None, secret.as_bytes())
+            .expand(b"muster/signing/ed25519", &mut seed)
+            .ok()?;
+        let public = SigningKey::from_bytes(&seed).verifying_key().to_bytes();
+        let kid = BASE64URL_NOPAD.encode(&Sha256::digest(public)[..12]);
+        Some(Self {
+            kid,
+            key: EncodingKey::from_ed_der(&seed),
+            public: BASE64URL_NOPAD.encode(&public),
+        })
+    }
+
+    /// The key's id, as tokens name it.
+    #[must_use]
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// The key, for encoding a token.
+    #[must_use]
+    pub fn key(&self) -> &EncodingKey {
+        &self.key
+    }
+
+    pub(super) fn published(&self, now: Timestamp) -> PublishedKey {
+        PublishedKey {
+            kid: self.kid.clone(),
+            x: self.public.clone(),
+            published_at: now,
+        }
+    }
+}
+
+/// The published keys, as read when the function started; read again when a token names one that is not among them.
+#[derive(Default)]
+pub struct KeySet {
+    keys: RwLock<HashMap<String, DecodingKey>>,
+    read_at: AtomicI64,
+}
+
+impl std::fmt::Debug for KeySet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KeySet")
+    }
+}
+
+/// How long the key set is trusted to be complete, in milliseconds: tokens with made-up key ids cost no more reads.
+const FRESH: i64 = 10_000;
+
+impl KeySet {
+    /// Reads the published keys.
+    pub(super) async fn read(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
+        let published = store.signing_keys().await?;
+        let decoded = published
+            .into_iter()
+            .filter_map(|key| Some((key.kid, DecodingKey::from_ed_components(&key.x).ok()?)));
+        if let Ok(mut keys) = self.keys.write() {
+            *keys = decoded.collect();
+        }
+        self.read_at.store(now.as_millisecond(), Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// The key with this id, if it is published.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn get(
+        &self,
+        kid: &str,
+        store: &Store,
+        now: Timestamp,
+    ) -> Result<Option<DecodingKey>, StoreError> {
+        if let Some(key) = self.known(kid) {
+            return Ok(Some(key));
+        }
+        if (now.as_millisecond() - self.read_at.load(Ordering::SeqCst)).abs() < FRESH {
+            return Ok(None);
+        }
+        self.read(store, now).await?;
+        Ok(self.known(kid))
+    }
+
+    fn known(&self, kid: &str) -> Option<DecodingKey> {
+        self.keys.read().ok()?.get(kid).cloned()
+    }
+}

@@ -1,0 +1,293 @@
+//! Requests in, responses out: JSON bodies, parameters, problems, and retries that are safe.
+
+use jiff::Timestamp;
+use lambda_http::aws_lambda_events::query_map::QueryMap;
+use lambda_http::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use lambda_http::http::{HeaderValue, StatusCode};
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, RequestExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+use crate::context::Context;
+use crate::domain::field::Fault;
+use crate::domain::id::{Seed, base32};
+use crate::error::ApiError;
+use crate::store::idempotency::Claim;
+
+/// A request as the handlers see it.
+pub type Request = lambda_http::Request;
+/// A response as the handlers give it.
+pub type Response = lambda_http::Response<Body>;
+
+/// The largest body of a request; files go to the bucket.
+const LARGEST_BODY: usize = 1024 * 1024;
+
+/// The header by which a client makes its retries safe.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// Method and path template, as the API names the route: `POST /v1/users`.
+#[must_use]
+pub fn route(request: &Request) -> String {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => {
+            context.route_key.clone().unwrap_or_default()
+        }
+        _ => String::new(),
+    }
+}
+
+/// Reads a JSON body.
+///
+/// # Errors
+/// When it is too large, no JSON, or not of this shape; the answer names the field.
+pub fn parse_json<T: DeserializeOwned>(request: &Request) -> Result<T, ApiError> {
+    let body: &[u8] = match request.body() {
+        Body::Text(text) => text.as_bytes(),
+        Body::Binary(bytes) => bytes,
+        _ => b"",
+    };
+    if body.len() > LARGEST_BODY {
+        return Err(ApiError::TooLarge);
+    }
+    if body.is_empty() {
+        return Err(ApiError::Malformed("A JSON body is needed.".to_owned()));
+    }
+    serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(body)).map_err(
+        |error| {
+            let path = error.path().to_string();
+            let error = error.into_inner();
+            if error.is_data() && path != "." {
+                ApiError::field(&path, &Fault::new("invalid_value", without_place(&error)))
+            } else {
+                ApiError::Malformed(format!(
+                    "The body is not the JSON expected here: {}.",
+                    error
+                ))
+            }
+        },
+    )
+}
+
+/// What serde says of a value, without "at line 1 column 7".
+fn without_place(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.rsplit_once(" at line ")
+        .map_or(text.clone(), |(text, _)| text.to_owned())
+}
+
+/// Reads the query's parameters.
+///
+/// # Errors
+/// When one is unknown or not of its type.
+pub fn parse_query<T: DeserializeOwned>(request: &Request) -> Result<T, ApiError> {
+    let parameters: QueryMap = request.query_string_parameters();
+    let pairs = parameters.iter().filter(|(_, value)| !value.is_empty());
+    let object: serde_json::Map<String, serde_json::Value> = pairs
+        .map(|(name, value)| (name.to_owned(), scalar(value)))
+        .collect();
+    serde_path_to_error::deserialize(serde_json::Value::Object(object)).map_err(|error| {
+        let path = error.path().to_string();
+        let message = error.into_inner().to_string();
+        match path.as_str() {
+            "." => ApiError::Malformed(format!("The parameters cannot be read: {message}.")),
+            _ => ApiError::field(&path, &Fault::new("invalid_value", message)),
+        }
+    })
+}
+
+/// Numbers stay texts unless they are whole numbers: that is all that parameters need.
+fn scalar(value: &str) -> serde_json::Value {
+    value
+        .parse::<u32>()
+        .map_or_else(|_| value.into(), Into::into)
+}
+
+/// A parameter of the path, read as an id. What is no id is not found.
+///
+/// # Errors
+/// When it cannot be one.
+pub fn path_id<T>(
+    request: &Request,
+    name: &str,
+    parse: impl FnOnce(&str) -> Result<T, Fault>,
+) -> Result<T, ApiError> {
+    let parameters = request.path_parameters();
+    let text = parameters.first(name).ok_or(ApiError::NotFound)?;
+    parse(text).map_err(|_| ApiError::NotFound)
+}
+
+/// 200 with a JSON body.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn ok(body: &impl Serialize) -> Result<Response, ApiError> {
+    json(StatusCode::OK, body)
+}
+
+/// 201 with a JSON body and the place of what was made.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn created(location: &str, body: &impl Serialize) -> Result<Response, ApiError> {
+    let mut response = json(StatusCode::CREATED, body)?;
+    if let Ok(location) = HeaderValue::from_str(location) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// 202 with a JSON body: it was taken on and will be done.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn accepted(body: &impl Serialize) -> Result<Response, ApiError> {
+    json(StatusCode::ACCEPTED, body)
+}
+
+/// 204.
+#[must_use]
+pub fn no_content() -> Response {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+fn json(status: StatusCode, body: &impl Serialize) -> Result<Response, ApiError> {
+    Ok(with_type(
+        status,
+        "application/json",
+        serde_json::to_string(body)?,
+    ))
+}
+
+fn with_type(status: StatusCode, content_type: &'static str, body: String) -> Response {
+    let mut response = Response::new(Body::Text(body));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The answer in place of what was asked for. An internal fault is logged here, once.
+#[must_use]
+pub fn problem(error: &ApiError) -> Response {
+    let problem = error.problem();
+    if let ApiError::Internal(fault) = error {
+        tracing::error!(%fault, "internal fault");
+    }
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let body = serde_json::to_string(&problem).unwrap_or_default();
+    let mut response = with_type(status, "application/problem+json", body);
+    if status == StatusCode::UNAUTHORIZED {
+        response
+            .headers_mut()
+            .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if matches!(error, ApiError::InProgress) {
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from_static("2"));
+    }
+    response
+}
+
+/// What the ids of this request are made from: the same for a retry under the same `Idempotency-Key`, so that it
+/// meets what its first attempt left; otherwise new.
+///
+/// # Errors
+/// When the key is too long, or there is no randomness.
+pub fn seed(request: &Request, scope: &str) -> Result<Seed, ApiError> {
+    match idempotency_key(request)? {
+        Some(key) => Ok(Seed::of(&[scope, key, &route(request)])),
+        None => Ok(Seed::random()?),
+    }
+}
+
+fn idempotency_key(request: &Request) -> Result<Option<&str>, ApiError> {
+    let Some(value) = request.headers().get(IDEMPOTENCY_KEY) else {
+        return Ok(None);
+    };
+    match value.to_str() {
+        Ok(key) if (1..=255).contains(&key.len()) => Ok(Some(key)),
+        _ => Err(ApiError::field(
+            "Idempotency-Key",
+            &Fault::new(
+                "invalid_value",
+                "must have 1 to 255 visible ASCII characters",
+            ),
+        )),
+    }
+}
+
+/// Carries a request out once per `Idempotency-Key` and `scope`: a retry gets the first answer. What came to nothing
+/// is forgotten, so that it can be tried again.
+///
+/// # Errors
+/// Those of `work`; when the key was used for something else, or its request still runs.
+pub async fn once(
+    ctx: &Context,
+    scope: &str,
+    request: &Request,
+    work: impl AsyncFnOnce() -> Result<Response, ApiError>,
+) -> Result<Response, ApiError> {
+    let Some(key) = idempotency_key(request)? else {
+        return work().await;
+    };
+    match ctx
+        .store
+        .claim(scope, key, &hash(request), ctx.clock.now())
+        .await?
+    {
+        Claim::Answered { status, body } => return Ok(replayed(status, body)),
+        Claim::InProgress => return Err(ApiError::InProgress),
+        Claim::Reused => return Err(ApiError::KeyReused),
+        Claim::Ours => {}
+    }
+    let answer = work().await;
+    match &answer {
+        Ok(response) => {
+            let body = if let Body::Text(text) = response.body() {
+                text.as_str()
+            } else {
+                ""
+            };
+            ctx.store
+                .answer(scope, key, response.status().as_u16(), body)
+                .await?;
+        }
+        Err(_) => ctx.store.release(scope, key).await?,
+    }
+    answer
+}
+
+fn replayed(status: u16, body: String) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    let mut response = with_type(status, "application/json", body);
+    response
+        .headers_mut()
+        .insert("idempotency-replayed", HeaderValue::from_static("true"));
+    response
+}
+
+fn hash(request: &Request) -> String {
+    let mut hash = Sha256::new();
+    hash.update(request.method().as_str());
+    hash.update(request.uri().path());
+    hash.update([0]);
+    hash.update(request.body().as_ref());
+    base32(&hash.finalize())
+}
+
+/// A time as the API writes it: RFC 3339, UTC, to the millisecond.
+#[must_use]
+pub fn time(at: Timestamp) -> String {
+    format!("{at:.3}")
+}
