@@ -37,6 +37,9 @@ pub enum ApiError {
     /// The rules of the field say no.
     #[error("{}", .0.message())]
     Refused(Refusal),
+    /// The rules of the field say no, about these fields.
+    #[error("{} fields refused", .0.len())]
+    RefusedFields(Vec<(&'static str, Refusal)>),
     /// The thing is not in a state in which this can be done.
     #[error("{message}")]
     WrongState {
@@ -105,6 +108,26 @@ internal!(
     serde_json::Error
 );
 
+/// The field of a new user that a refusal is about.
+fn refused_field(refusal: Refusal) -> (&'static str, Refusal) {
+    let field = match refusal {
+        Refusal::EmailTaken | Refusal::NoEmail => "email",
+        Refusal::ExternalIdTaken => "external_id",
+        Refusal::UsernameTaken => "username",
+        Refusal::NoSeatsLeft(_) | Refusal::ProductNotFound(_) => "products",
+        Refusal::BeyondYourRights => "class",
+        _ => "user",
+    };
+    (field, refusal)
+}
+
+/// Everything that speaks against a new user, by field.
+impl From<Vec<Refusal>> for ApiError {
+    fn from(refusals: Vec<Refusal>) -> Self {
+        Self::RefusedFields(refusals.into_iter().map(refused_field).collect())
+    }
+}
+
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
@@ -154,6 +177,18 @@ impl ApiError {
                 refusal.code(),
                 refusal.message().to_owned(),
             ),
+            Self::RefusedFields(refusals) => match refusals.first() {
+                Some((_, refusal)) => (
+                    refused_status(refusal),
+                    refusal.code(),
+                    refusal.message().to_owned(),
+                ),
+                None => (
+                    409,
+                    Refusal::Busy.code(),
+                    Refusal::Busy.message().to_owned(),
+                ),
+            },
             Self::WrongState { code, message } => (409, code, (*message).to_owned()),
             Self::Link(state) => {
                 let (code, detail) = link_problem(*state);

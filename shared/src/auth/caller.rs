@@ -23,6 +23,8 @@ pub struct Caller {
     pub user: UserId,
     /// What the user holds: by the token when reading, by the table when changing.
     pub rights: Rights,
+    /// The session.
+    pub session: String,
     /// What the ids of this request are made from.
     pub seed: Seed,
 }
@@ -46,6 +48,7 @@ impl Caller {
             sub,
             tid,
             mut rights,
+            sid,
             ..
         } = verified.content;
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -66,6 +69,7 @@ impl Caller {
             tenant: tid,
             user: sub,
             rights,
+            session: sid,
             seed,
         })
     }

@@ -39,6 +39,13 @@ pub fn base32(bytes: &[u8]) -> String {
 #[derive(Clone, Copy)]
 pub struct Seed([u8; 32]);
 
+/// Without its content: nonces and codes come from it.
+impl fmt::Debug for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seed(…)")
+    }
+}
+
 impl Seed {
     /// A seed nobody has had before.
     ///

@@ -4,7 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::id::{MailId, Seed, UserId, base32};
+use super::email::Email;
+use super::id::{MailId, Seed, TenantId, UserId, base32};
+use super::letter::{Mail, MailKind};
+use super::refusal::Refusal;
 use super::user::User;
 
 /// How far the mail of an invitation has come.
@@ -116,6 +119,90 @@ pub struct Invited {
     /// When its link ends, once it was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+}
+
+/// An invitation and the mail that carries it.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// The invitation.
+    pub invitation: Invitation,
+    /// Its mail.
+    pub mail: Mail,
+}
+
+impl Offer {
+    /// Invites a user; the same `seed` gives the same offer. The link's life begins when the mail is sent.
+    ///
+    /// # Errors
+    /// Why the user cannot be invited.
+    pub fn to(
+        user: &User,
+        tenant: &TenantId,
+        inviter: Option<&UserId>,
+        seed: &Seed,
+        now: Timestamp,
+    ) -> Result<Self, Refusal> {
+        let email = invitable(user)?.clone();
+        let seed = seed.child(user.id.as_str());
+        let (id, nonce) = (MailId::derive(&seed), Nonce::derive(&seed));
+        let mail = Mail {
+            id: id.clone(),
+            kind: MailKind::Invitation,
+            tenant: tenant.clone(),
+            user: user.id.clone(),
+            to: email,
+            nonce: nonce.clone(),
+            state: MailState::Queued,
+            created_at: now,
+            lease_until: None,
+            message_id: None,
+            reason: None,
+        };
+        let invitation = Invitation {
+            user: user.id.clone(),
+            nonce,
+            inviter: inviter.cloned(),
+            mail: id,
+            created_at: now,
+            sent_at: None,
+            expires_at: None,
+        };
+        Ok(Self { invitation, mail })
+    }
+
+    /// The user as invited by this offer.
+    #[must_use]
+    pub fn applied(&self, user: &User) -> User {
+        let at = self.invitation.created_at;
+        let invited = Invited {
+            mail: self.mail.id.clone(),
+            state: MailState::Queued,
+            at,
+            sent_at: None,
+            expires_at: None,
+        };
+        User {
+            invited: Some(invited),
+            updated_at: at,
+            ..user.clone()
+        }
+    }
+}
+
+/// The address that an invitation of this user goes to.
+///
+/// # Errors
+/// Why it cannot be invited.
+pub fn invitable(user: &User) -> Result<&Email, Refusal> {
+    if user.deleted_at.is_some() {
+        Err(Refusal::UserDeleted)
+    } else if user.suspended_at.is_some() {
+        Err(Refusal::UserSuspended)
+    } else if user.activated_at.is_some() {
+        Err(Refusal::AlreadyActive)
+    } else {
+        user.email.as_ref().ok_or(Refusal::NoEmail)
+    }
 }
 
 /// Whether something that ends at `expires_at` has ended: at that very second it has.

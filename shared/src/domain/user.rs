@@ -13,6 +13,7 @@ use super::invitation::{Invited, expired};
 use super::licence::{Licence, LicenceState};
 use super::permission::Rights;
 use super::phone::Phone;
+use super::tenant::{Policy, RequiredField};
 use super::text::{EmployeeNumber, ExternalId, Name, Username, fold};
 
 /// What a user is.
@@ -147,20 +148,75 @@ pub struct User {
     pub version: u64,
 }
 
-impl User {
-    /// A user of whom only the id is known.
+/// What is said of a user before it is one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Draft {
+    /// What it is.
+    pub kind: Kind,
+    /// The tenant's own name for it.
+    pub external_id: Option<ExternalId>,
+    /// Where it gets mail.
+    pub email: Option<Email>,
+    /// First name.
+    pub first_name: Option<Name>,
+    /// Last name.
+    pub last_name: Option<Name>,
+    /// Phone number.
+    pub phone: Option<Phone>,
+    /// Employee number.
+    pub employee_number: Option<EmployeeNumber>,
+    /// What it holds.
+    pub rights: Rights,
+}
+
+impl Draft {
+    /// Which fields the policy asks for and the draft lacks; without a policy's word, one of external ID and e-mail
+    /// address is needed.
     #[must_use]
-    pub fn new(id: UserId, now: Timestamp) -> Self {
+    pub fn missing(&self, policy: &Policy) -> Vec<(&'static str, Fault)> {
+        let required = |field: &'static str| (field, Fault::new("required", "is required"));
+        if policy.required_fields.is_empty() {
+            let named = self.external_id.is_some() || self.email.is_some();
+            return if named {
+                Vec::new()
+            } else {
+                vec![(
+                    "external_id",
+                    Fault::new("required", "or email is required"),
+                )]
+            };
+        }
+        let lacks = |field: &RequiredField| match field {
+            RequiredField::ExternalId => {
+                self.external_id.is_none().then(|| required("external_id"))
+            }
+            RequiredField::Email => self.email.is_none().then(|| required("email")),
+            RequiredField::FirstName => self.first_name.is_none().then(|| required("first_name")),
+            RequiredField::LastName => self.last_name.is_none().then(|| required("last_name")),
+            RequiredField::Phone => self.phone.is_none().then(|| required("phone")),
+            RequiredField::EmployeeNumber => self
+                .employee_number
+                .is_none()
+                .then(|| required("employee_number")),
+        };
+        policy.required_fields.iter().filter_map(lacks).collect()
+    }
+}
+
+impl User {
+    /// A new user.
+    #[must_use]
+    pub fn new(id: UserId, draft: Draft, now: Timestamp) -> Self {
         Self {
             id,
-            kind: Kind::default(),
-            external_id: None,
-            email: None,
-            first_name: None,
-            last_name: None,
-            phone: None,
-            employee_number: None,
-            rights: Rights::default(),
+            kind: draft.kind,
+            external_id: draft.external_id,
+            email: draft.email,
+            first_name: draft.first_name,
+            last_name: draft.last_name,
+            phone: draft.phone,
+            employee_number: draft.employee_number,
+            rights: draft.rights,
             username: None,
             invited: None,
             activated_at: None,
@@ -240,7 +296,11 @@ mod tests {
     use super::*;
 
     fn user() -> User {
-        User::new(UserId::derive(&Seed::of(&["u"])), Timestamp::UNIX_EPOCH)
+        User::new(
+            UserId::derive(&Seed::of(&["u"])),
+            Draft::default(),
+            Timestamp::UNIX_EPOCH,
+        )
     }
 
     #[test]

@@ -2,13 +2,16 @@
 
 use jiff::Timestamp;
 
+use super::bulk::{BulkChange, Part};
 use super::expression::{Change, Condition};
 use super::keys;
 use super::transaction::Transaction;
 use super::{BY_EXPIRY, Store, StoreError, item, s, seconds};
-use crate::domain::id::{TenantId, UserId};
-use crate::domain::invitation::{Invitation, Invited, MailState};
+use crate::domain::audit::{Actor, Entry, Target};
+use crate::domain::id::{AuditId, Seed, TenantId, UserId};
+use crate::domain::invitation::{Invitation, MailState, Offer, expired};
 use crate::domain::letter::Mail;
+use crate::domain::permission::Rights;
 use crate::domain::refusal::Refusal;
 use crate::domain::user::User;
 
@@ -56,22 +59,22 @@ impl Store {
 }
 
 impl<T: Clone> Transaction<'_, T> {
-    /// Offers an invitation in place of any earlier one, and queues its mail. `user` becomes the user as invited.
+    /// Offers an invitation in place of any earlier one, and queues its mail; `repeated` if this very offer was made
+    /// before. The user is to be edited, or added, in the same transaction.
     ///
     /// # Errors
     /// When it cannot be stored.
     pub fn offer(
         &mut self,
         tenant: &TenantId,
-        invitation: &Invitation,
-        mail: &Mail,
+        offer: &Offer,
         repeated: T,
     ) -> Result<(), StoreError> {
         self.replace(item(
-            &keys::invitation(tenant, &invitation.user),
-            invitation,
+            &keys::invitation(tenant, &offer.invitation.user),
+            &offer.invitation,
         )?);
-        self.queue_mail(mail, repeated)
+        self.queue_mail(&offer.mail, repeated)
     }
 
     /// Ends an invitation whose time is over; fails with `moved_on` if it was accepted or sent anew meanwhile.
@@ -173,37 +176,88 @@ fn newest_mail(mail: &Mail) -> Condition {
     Condition::exists().equals("invited.mail", s(mail.id.as_str()))
 }
 
-/// Whether a user can be invited, and if not, why.
-///
-/// # Errors
-/// Why not.
-pub fn invitable(user: &User) -> Result<(), Refusal> {
-    if user.deleted_at.is_some() {
-        Err(Refusal::UserDeleted)
-    } else if user.suspended_at.is_some() {
-        Err(Refusal::UserSuspended)
-    } else if user.email.is_none() {
-        Err(Refusal::NoEmail)
-    } else if user.activated_at.is_some() {
-        Err(Refusal::AlreadyActive)
-    } else {
-        Ok(())
+/// Invites many users, or sends their invitations again.
+#[derive(Debug)]
+pub struct Inviting<'a> {
+    /// The tenant.
+    pub tenant: &'a TenantId,
+    /// Who invites.
+    pub inviter: &'a UserId,
+    /// What that user holds: nobody invites above themselves.
+    pub rights: &'a Rights,
+    /// What the offers are made from.
+    pub seed: &'a Seed,
+    /// Whether only users are meant who were invited before.
+    pub again: bool,
+    /// The present moment.
+    pub now: Timestamp,
+}
+
+impl Inviting<'_> {
+    fn offer_to(&self, user: &User) -> Result<Offer, Refusal> {
+        Offer::to(user, self.tenant, Some(self.inviter), self.seed, self.now)
+    }
+
+    fn operation(&self) -> &'static str {
+        if self.again {
+            "invitations.resend"
+        } else {
+            "invitations.send"
+        }
     }
 }
 
-/// The user as invited by `mail`.
-#[must_use]
-pub fn invited(user: &User, mail: &Mail, now: Timestamp) -> User {
-    let invited = Invited {
-        mail: mail.id.clone(),
-        state: MailState::Queued,
-        at: now,
-        sent_at: None,
-        expires_at: None,
-    };
-    User {
-        invited: Some(invited),
-        updated_at: now,
-        ..user.clone()
+impl BulkChange for Inviting<'_> {
+    const PARTS: usize = 3;
+
+    fn decide(&self, user: &User) -> Result<bool, Refusal> {
+        if !self.rights.reach(&user.rights) {
+            return Err(Refusal::BeyondYourRights);
+        }
+        let offer = self.offer_to(user)?;
+        let invited = user.invited.as_ref();
+        match invited {
+            // This very request has done it before.
+            Some(invited) if invited.mail == offer.mail.id => Ok(false),
+            Some(_) if self.again => Ok(true),
+            None if self.again => Err(Refusal::NotInvited),
+            // A standing invitation whose mail is on its way or arrived stays; one that came to nothing is made anew.
+            Some(invited) => Ok(invited.state > MailState::Delivered
+                || invited.expires_at.is_some_and(|end| expired(end, self.now))),
+            None => Ok(true),
+        }
+    }
+
+    fn add(
+        &self,
+        transaction: &mut Transaction<'_, Part>,
+        place: usize,
+        user: &User,
+    ) -> Result<(), StoreError> {
+        let Ok(offer) = self.offer_to(user) else {
+            return Ok(());
+        };
+        transaction.edit_user(self.tenant, user, &offer.applied(user), |_| {
+            Part::User(place)
+        })?;
+        transaction.offer(self.tenant, &offer, Part::User(place))
+    }
+
+    fn seal(
+        &self,
+        transaction: &mut Transaction<'_, Part>,
+        users: &[&User],
+    ) -> Result<(), StoreError> {
+        let label = users.first().map_or("", |user| user.id.as_str());
+        let entry = Entry {
+            id: AuditId::derive(&self.seed.child(label)),
+            at: self.now,
+            actor: Actor::User {
+                id: self.inviter.clone(),
+            },
+            operation: self.operation().to_owned(),
+            targets: users.iter().map(|user| Target::of(&user.id)).collect(),
+        };
+        transaction.audit(self.tenant, &entry)
     }
 }

@@ -7,7 +7,6 @@ use jiff::Timestamp;
 
 use super::Item;
 use crate::domain::id::{ExportId, ImportId, MailId, ProductId, TenantId, UserId};
-use crate::domain::session::SecretHash;
 
 /// The partition key's attribute.
 pub const PK: &str = "PK";
@@ -178,9 +177,9 @@ pub fn code(code: &str) -> Key {
     Key::new(format!("K#{code}"), "CODE")
 }
 
-/// A session: a family of refresh tokens.
-pub fn session(family: &SecretHash) -> Key {
-    Key::new(format!("S#{}", family.as_str()), "SESSION")
+/// A session: a family of refresh tokens, by its hash.
+pub fn session(family: &str) -> Key {
+    Key::new(format!("S#{family}"), "SESSION")
 }
 
 /// A mail.

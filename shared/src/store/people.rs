@@ -54,7 +54,7 @@ impl Store {
         token: &RefreshToken,
         session: &Session,
     ) -> Result<(), StoreError> {
-        let mut stored = item(&keys::session(&token.family_hash()), session)?;
+        let mut stored = item(&keys::session(token.family_hash().as_str()), session)?;
         stored.insert(keys::TTL.to_owned(), seconds(session.expires_at));
         self.put_if(stored, Condition::absent())
             .await?
@@ -66,7 +66,7 @@ impl Store {
     /// # Errors
     /// When the table cannot be read.
     pub async fn session(&self, token: &RefreshToken) -> Result<Option<Session>, StoreError> {
-        self.get(&keys::session(&token.family_hash())).await
+        self.get(&keys::session(token.family_hash().as_str())).await
     }
 
     /// Replaces `token` by `next`; false if it is not, or no longer, the current one: at most one of two wins.
@@ -84,16 +84,20 @@ impl Store {
             .set("expires_at", s(expires_at.to_string()))
             .set(keys::TTL, seconds(expires_at));
         let current = Condition::exists().equals("token", value(&token.token_hash())?);
-        self.update(&keys::session(&token.family_hash()), change, current)
-            .await
+        self.update(
+            &keys::session(token.family_hash().as_str()),
+            change,
+            current,
+        )
+        .await
     }
 
-    /// Ends a session: none of its tokens works any more.
+    /// Ends a session, by its family as tokens name it: none of its refresh tokens works any more.
     ///
     /// # Errors
     /// When the table cannot be written.
-    pub async fn end_session(&self, token: &RefreshToken) -> Result<(), StoreError> {
-        self.delete(&keys::session(&token.family_hash())).await
+    pub async fn end_session(&self, family: &str) -> Result<(), StoreError> {
+        self.delete(&keys::session(family)).await
     }
 }
 

@@ -7,12 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use super::expression::{Change, Condition};
 use super::keys::{self, Key};
-use super::transaction::Transaction;
+use super::tenants::CodeHolder;
+use super::transaction::{Failed, Transaction};
 use super::{BY_NAME, Index, Item, Store, StoreError, content, item, n, s};
 use crate::domain::audit::Entry;
 use crate::domain::email::fold_address;
 use crate::domain::id::{TenantId, UserId};
+use crate::domain::invitation::Offer;
 use crate::domain::refusal::Refusal;
+use crate::domain::tenant::Product;
 use crate::domain::text::fold;
 use crate::domain::user::User;
 
@@ -193,6 +196,112 @@ impl Store {
         self.update(&keys::user(tenant, user), change, Condition::exists())
             .await
             .map(|_| ())
+    }
+}
+
+/// A user to be added, with all that comes with it in the same transaction.
+#[derive(Debug)]
+pub struct Addition {
+    /// The user, with licences of the products below.
+    pub user: User,
+    /// The products, as read.
+    pub products: Vec<Product>,
+    /// The invitation, if one goes out at once.
+    pub offer: Option<Offer>,
+    /// The audit entry.
+    pub entry: Entry,
+}
+
+/// What adding a user came to.
+#[derive(Debug)]
+pub enum Added {
+    /// It was added.
+    Added,
+    /// This very addition was made before; the user as it stands now.
+    Before(Box<User>),
+    /// It was not added, and everything that speaks against it.
+    Refused(Vec<Refusal>),
+}
+
+/// A part of adding a user that failed.
+#[derive(Clone)]
+enum AddPart {
+    User,
+    Refused(Refusal),
+    Seats(usize),
+}
+
+impl Store {
+    /// Adds a user with guards, seats, licence codes, invitation and audit entry: all or nothing.
+    ///
+    /// # Errors
+    /// When the table cannot be used.
+    pub async fn add_user(
+        &self,
+        tenant: &TenantId,
+        addition: &Addition,
+    ) -> Result<Added, StoreError> {
+        let mut products = addition.products.clone();
+        for _ in 0..20 {
+            if let Some(full) = products.iter().find(|product| product.remaining() == 0) {
+                return Ok(Added::Refused(vec![Refusal::NoSeatsLeft(full.id.clone())]));
+            }
+            let mut transaction = Transaction::new(self);
+            addition.add_to(&mut transaction, tenant, &products)?;
+            let Err(failed) = transaction.commit().await? else {
+                return Ok(Added::Added);
+            };
+            let mut refusals = Vec::new();
+            for Failed { tag, found } in failed {
+                match (tag, found) {
+                    (AddPart::User, Some(found)) => {
+                        return Ok(Added::Before(Box::new(content(found)?)));
+                    }
+                    (AddPart::User, None) => {}
+                    (AddPart::Refused(refusal), _) => refusals.push(refusal),
+                    (AddPart::Seats(place), Some(found)) => products[place] = content(found)?,
+                    (AddPart::Seats(place), None) => {
+                        refusals.push(Refusal::ProductNotFound(products[place].id.clone()))
+                    }
+                }
+            }
+            if !refusals.is_empty() {
+                return Ok(Added::Refused(refusals));
+            }
+        }
+        Ok(Added::Refused(vec![Refusal::Busy]))
+    }
+}
+
+impl Addition {
+    fn add_to(
+        &self,
+        transaction: &mut Transaction<'_, AddPart>,
+        tenant: &TenantId,
+        products: &[Product],
+    ) -> Result<(), StoreError> {
+        transaction.add_user(tenant, &self.user, |refusal| {
+            if refusal == Refusal::Busy {
+                AddPart::User
+            } else {
+                AddPart::Refused(refusal)
+            }
+        })?;
+        for (place, product) in products.iter().enumerate() {
+            transaction.take_seats(tenant, product, 1, AddPart::Seats(place));
+            if let Some(licence) = self.user.licences.get(&product.id) {
+                let holder = CodeHolder {
+                    tenant: tenant.clone(),
+                    user: self.user.id.clone(),
+                    product: product.id.clone(),
+                };
+                transaction.add_code(&licence.code, &holder, AddPart::Refused(Refusal::Busy))?;
+            }
+        }
+        if let Some(offer) = &self.offer {
+            transaction.offer(tenant, offer, AddPart::Refused(Refusal::Busy))?;
+        }
+        transaction.audit(tenant, &self.entry)
     }
 }
 
@@ -409,12 +518,4 @@ pub fn guard_holder(found: &Item) -> Option<UserId> {
         .get("user")
         .and_then(|user| user.as_s().ok())
         .and_then(|user| UserId::parse(user).ok())
-}
-
-/// Reads a user from an item that stood in the way.
-///
-/// # Errors
-/// When it is no user.
-pub fn read_user(found: Item) -> Result<User, StoreError> {
-    content(found)
 }

@@ -1,5 +1,8 @@
 //! Requests in, responses out: JSON bodies, parameters, problems, and retries that are safe.
 
+pub mod forms;
+pub mod views;
+
 use jiff::Timestamp;
 use lambda_http::aws_lambda_events::query_map::QueryMap;
 use lambda_http::http::header::{
