@@ -7,7 +7,7 @@ use crate::domain::field::{Fault, FieldError};
 use crate::domain::invitation::LinkState;
 use crate::domain::password::HashError;
 use crate::domain::refusal::Refusal;
-use crate::files::FilesError;
+use crate::files::{FilesError, PlanError, SheetError};
 use crate::store::StoreError;
 
 /// Why a call is not answered with what was asked for.
@@ -71,6 +71,15 @@ pub enum Internal {
     /// The bucket.
     #[error("bucket: {0}")]
     Files(#[from] FilesError),
+    /// Writing an export.
+    #[error("export: {0}")]
+    Sheet(#[from] SheetError),
+    /// A stored plan.
+    #[error("plan: {0}")]
+    Plan(#[from] PlanError),
+    /// A temporary file.
+    #[error("disk: {0}")]
+    Disk(#[from] std::io::Error),
     /// Hashing a password.
     #[error(transparent)]
     Hash(#[from] HashError),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::id::{ExportId, ProductId, UserId};
+use super::id::{ExportId, ProductId, TenantId, UserId};
 use super::invitation::MailState;
 use super::user::{Kind, Status, User};
 
@@ -20,6 +20,15 @@ pub enum Format {
 }
 
 impl Format {
+    /// The media type.
+    #[must_use]
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Csv => "text/csv; charset=utf-8",
+            Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        }
+    }
+
     /// The file name's ending.
     #[must_use]
     pub fn extension(self) -> &'static str {
@@ -121,4 +130,12 @@ pub struct Export {
     pub created_at: Timestamp,
     /// When it last moved on.
     pub updated_at: Timestamp,
+}
+
+impl Export {
+    /// The key of its file in the bucket.
+    #[must_use]
+    pub fn key(&self, tenant: &TenantId) -> String {
+        format!("exports/{tenant}/{}.{}", self.id, self.format.extension())
+    }
 }

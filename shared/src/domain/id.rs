@@ -156,6 +156,8 @@ ids! {
     MailId = "mai";
     /// An import.
     ImportId = "imp";
+    /// An attempt at making the plan of an import.
+    PlanId = "pln";
     /// An export.
     ExportId = "exp";
     /// An entry of the audit trail.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::audit::Actor;
-use super::id::ImportId;
+use super::id::{ImportId, PlanId, TenantId};
 
 /// Where an import stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -122,6 +122,12 @@ pub struct Import {
     pub file_name: Option<String>,
     /// The key of the file in the bucket.
     pub key: String,
+    /// Which attempt at checking the file made, or makes, the plan: the last one that began counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanId>,
+    /// How long the heading of the plan file is, in bytes.
+    #[serde(default)]
+    pub heading: u64,
     /// Orders the uploads of the file: an older one never replaces a newer one's plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequencer: Option<String>,
@@ -167,6 +173,66 @@ impl Import {
         } else {
             ImportState::DoneWithErrors
         }
+    }
+}
+
+/// Where the file of an import stands in the bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// Uploaded for an import that was begun through the API.
+    Upload {
+        /// The tenant.
+        tenant: TenantId,
+        /// The import.
+        import: ImportId,
+    },
+    /// Dropped for the tenant.
+    Drop {
+        /// The tenant.
+        tenant: TenantId,
+        /// The file's name.
+        file_name: String,
+    },
+}
+
+impl Source {
+    /// Reads a key of the bucket; none if nothing is imported from there.
+    #[must_use]
+    pub fn of_key(key: &str) -> Option<Self> {
+        let (door, rest) = key.split_once('/')?;
+        let (tenant, name) = rest.split_once('/')?;
+        let tenant = TenantId::parse(tenant).ok()?;
+        match door {
+            "uploads" => Some(Self::Upload { tenant, import: ImportId::parse(name.strip_suffix(".csv")?).ok()? }),
+            "drop" if !name.is_empty() => Some(Self::Drop { tenant, file_name: name.chars().take(200).collect() }),
+            _ => None,
+        }
+    }
+
+    /// The key to which the file of an import is uploaded.
+    #[must_use]
+    pub fn upload_key(tenant: &TenantId, import: &ImportId) -> String {
+        format!("uploads/{tenant}/{import}.csv")
+    }
+}
+
+impl Import {
+    /// The key of the plan in the bucket, once there is one.
+    #[must_use]
+    pub fn plan_key(&self, tenant: &TenantId) -> Option<String> {
+        self.plan.as_ref().map(|plan| format!("plans/{tenant}/{plan}.csv"))
+    }
+
+    /// The key of the report in the bucket.
+    #[must_use]
+    pub fn report_key(&self, tenant: &TenantId) -> String {
+        format!("reports/{tenant}/{}.csv", self.id)
+    }
+
+    /// Whether the plan can still be made, or made anew from a newer upload.
+    #[must_use]
+    pub fn plannable(&self) -> bool {
+        matches!(self.state, ImportState::Uploading | ImportState::Checking | ImportState::Ready | ImportState::Invalid)
     }
 }
 

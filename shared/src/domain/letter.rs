@@ -44,3 +44,11 @@ pub struct Mail {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
+
+impl Mail {
+    /// Whether it has not been handed to the mail service yet, nor given up.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        matches!(self.state, MailState::Queued | MailState::Sending)
+    }
+}

@@ -20,6 +20,18 @@ pub enum LicenceState {
     Activated,
 }
 
+impl LicenceState {
+    /// The state in words, as lists and exports show it.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Unassigned => "Unassigned",
+            Self::Assigned => "Assigned",
+            Self::Activated => "Activated",
+        }
+    }
+}
+
 /// The code by which an app activates its licence: 80 random bits, shown in groups of four.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -1,12 +1,13 @@
 //! Requests in, responses out: JSON bodies, parameters, problems, and retries that are safe.
 
+pub mod adding;
 pub mod forms;
 pub mod views;
 
 use jiff::Timestamp;
 use lambda_http::aws_lambda_events::query_map::QueryMap;
 use lambda_http::http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+    CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::request::RequestContext;
@@ -129,6 +130,30 @@ pub fn path_id<T>(
 /// When it cannot be written as JSON.
 pub fn ok(body: &impl Serialize) -> Result<Response, ApiError> {
     json(StatusCode::OK, body)
+}
+
+/// 200 with a JSON body that may be kept for `seconds`, by anybody.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn cached(body: &impl Serialize, seconds: u32) -> Result<Response, ApiError> {
+    let mut response = ok(body)?;
+    if let Ok(value) = HeaderValue::from_str(&format!("public, max-age={seconds}")) {
+        response.headers_mut().insert(CACHE_CONTROL, value);
+    }
+    Ok(response)
+}
+
+/// 200 with a JSON body and its version as `ETag`.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn tagged(body: &impl Serialize, version: u64) -> Result<Response, ApiError> {
+    let mut response = ok(body)?;
+    if let Ok(value) = HeaderValue::from_str(&format!("\"{version}\"")) {
+        response.headers_mut().insert(ETAG, value);
+    }
+    Ok(response)
 }
 
 /// 201 with a JSON body and the place of what was made.

@@ -63,6 +63,9 @@ pub trait BulkChange {
         None
     }
 
+    /// Learns that it was made to so many users.
+    fn done(&mut self, _users: usize) {}
+
     /// Learns from what a shared part found instead.
     ///
     /// # Errors
@@ -125,7 +128,10 @@ impl Store {
                 &chosen.iter().map(|(_, user)| *user).collect::<Vec<_>>(),
             )?;
             match transaction.commit().await {
-                Ok(Ok(())) => return Ok(outcomes),
+                Ok(Ok(())) => {
+                    change.done(chosen.len());
+                    return Ok(outcomes);
+                }
                 Ok(Err(failed)) => {
                     if let Some(Failed { found, .. }) =
                         failed.into_iter().find(|failed| failed.tag == Part::Shared)

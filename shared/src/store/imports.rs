@@ -3,25 +3,38 @@
 use jiff::Timestamp;
 
 use super::expression::{Change, Condition};
-use super::keys;
+use super::keys::{self, Key};
 use super::transaction::Transaction;
 use super::{Store, StoreError, content, item, n, s, value};
-use crate::domain::id::{ImportId, TenantId};
+use crate::domain::id::{ImportId, PlanId, TenantId};
 use crate::domain::import::{Chunk, Counts, Exception, Import, ImportState};
 
 /// What waits for `import-chunk`.
 pub const OUTBOX: &str = "import-chunk";
+
+/// Which plan of which import of which tenant: what a chunk belongs to.
+#[derive(Debug, Clone)]
+pub struct PlanOf {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The import.
+    pub import: ImportId,
+    /// The plan.
+    pub plan: PlanId,
+}
+
+impl PlanOf {
+    fn chunk(&self, number: u32) -> Key {
+        keys::chunk(&self.tenant, &self.import, &self.plan, number)
+    }
+}
 
 impl Store {
     /// An import.
     ///
     /// # Errors
     /// When the table cannot be read.
-    pub async fn import(
-        &self,
-        tenant: &TenantId,
-        id: &ImportId,
-    ) -> Result<Option<Import>, StoreError> {
+    pub async fn import(&self, tenant: &TenantId, id: &ImportId) -> Result<Option<Import>, StoreError> {
         self.get(&keys::import(tenant, id)).await
     }
 
@@ -30,185 +43,113 @@ impl Store {
     /// # Errors
     /// When the table cannot be read.
     pub async fn imports(&self, tenant: &TenantId) -> Result<Vec<Import>, StoreError> {
-        let mut imports: Vec<Import> = self
-            .all(&keys::tenant_partition(tenant), keys::IMPORT)
-            .await?;
-        imports.sort_by(|a, b| {
-            b.created_at
-                .cmp(&a.created_at)
-                .then_with(|| a.id.cmp(&b.id))
-        });
+        let mut imports: Vec<Import> = self.all(&keys::tenant_partition(tenant), keys::IMPORT).await?;
+        imports.sort_by(|a, b| b.created_at.cmp(&a.created_at).then_with(|| a.id.cmp(&b.id)));
         Ok(imports)
     }
 
-    /// Adds an import where there is none with its id; otherwise the one there is.
+    /// Puts the import's new state in place of `from`, if it still is in that state and its plan is still being made
+    /// by the same attempt; says whether it was.
     ///
     /// # Errors
     /// When the table cannot be written.
-    pub async fn add_import(
-        &self,
-        tenant: &TenantId,
-        import: &Import,
-    ) -> Result<Option<Import>, StoreError> {
-        let put = self
-            .put_if(
-                item(&keys::import(tenant, &import.id), import)?,
-                Condition::absent(),
-            )
-            .await?;
-        put.err().map(content).transpose()
+    pub async fn move_import(&self, tenant: &TenantId, from: &Import, to: &Import) -> Result<bool, StoreError> {
+        let unmoved = Condition::exists().equals("state", value(&from.state)?);
+        let unmoved = match &from.plan {
+            Some(plan) => unmoved.equals("plan", s(plan.as_str())),
+            None => unmoved.lacks("plan"),
+        };
+        Ok(self.put_if(item(&keys::import(tenant, &to.id), to)?, unmoved).await?.is_ok())
     }
 
-    /// Puts the import's new state in place of `from`, if it still is in that state; says whether it was.
+    /// Puts a chunk of a plan, waiting for the commit.
     ///
     /// # Errors
     /// When the table cannot be written.
-    pub async fn move_import(
-        &self,
-        tenant: &TenantId,
-        from: ImportState,
-        import: &Import,
-    ) -> Result<bool, StoreError> {
-        let stored = item(&keys::import(tenant, &import.id), import)?;
-        let put = self
-            .put_if(stored, Condition::exists().equals("state", value(&from)?))
-            .await?;
-        Ok(put.is_ok())
-    }
-
-    /// Puts chunks of a plan, waiting for the commit; the same chunk put twice is put once.
-    ///
-    /// # Errors
-    /// When the table cannot be written.
-    pub async fn put_chunk(
-        &self,
-        tenant: &TenantId,
-        import: &ImportId,
-        chunk: &Chunk,
-    ) -> Result<(), StoreError> {
-        let stored = item(&keys::chunk(tenant, import, chunk.number), chunk)?;
-        // A chunk that a worker has begun is never put back to its beginning.
-        self.put_if(stored, Condition::default().lacks_or_at_most("next", n(0)))
-            .await
-            .map(|_| ())
+    pub async fn put_chunk(&self, plan: &PlanOf, chunk: &Chunk) -> Result<(), StoreError> {
+        self.put_if(item(&plan.chunk(chunk.number), chunk)?, Condition::absent()).await.map(|_| ())
     }
 
     /// A chunk.
     ///
     /// # Errors
     /// When the table cannot be read.
-    pub async fn chunk(
-        &self,
-        tenant: &TenantId,
-        import: &ImportId,
-        number: u32,
-    ) -> Result<Option<Chunk>, StoreError> {
-        self.get(&keys::chunk(tenant, import, number)).await
+    pub async fn chunk(&self, plan: &PlanOf, number: u32) -> Result<Option<Chunk>, StoreError> {
+        self.get(&plan.chunk(number)).await
     }
 
-    /// Lets a worker take a chunk. Each worker releases two further ones, so that a commit is one small
-    /// transaction and yet all chunks run soon.
+    /// Lets a worker take a chunk, once. Each worker releases two further ones, so that a commit is one small
+    /// transaction and yet all chunks soon run.
     ///
     /// # Errors
     /// When the table cannot be written.
-    pub async fn release_chunk(
-        &self,
-        tenant: &TenantId,
-        import: &ImportId,
-        number: u32,
-    ) -> Result<(), StoreError> {
+    pub async fn release_chunk(&self, plan: &PlanOf, number: u32) -> Result<(), StoreError> {
         let waiting = Condition::exists().lacks("released");
-        self.update(&keys::chunk(tenant, import, number), release(), waiting)
-            .await
-            .map(|_| ())
+        self.update(&plan.chunk(number), release(), waiting).await.map(|_| ())
     }
 
-    /// Notes on the import that a report was written and the commit is over.
+    /// Notes that the report was written and the import is over.
     ///
     /// # Errors
     /// When the table cannot be written.
-    pub async fn finish_import(
-        &self,
-        tenant: &TenantId,
-        import: &Import,
-        state: ImportState,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let change = Change::new()
-            .set("state", value(&state)?)
-            .set("updated_at", s(now.to_string()));
+    pub async fn finish_import(&self, tenant: &TenantId, import: &ImportId, state: ImportState, now: Timestamp) -> Result<(), StoreError> {
+        let change = Change::new().set("state", value(&state)?).set("updated_at", s(now.to_string()));
         let running = Condition::exists().equals("state", value(&ImportState::Importing)?);
-        self.update(&keys::import(tenant, &import.id), change, running)
-            .await
+        self.update(&keys::import(tenant, import), change, running).await.map(|_| ())
     }
 }
 
 fn release() -> Change {
-    Change::new()
-        .set(keys::OUTBOX, s(OUTBOX))
-        .set("released", n(1))
+    Change::new().set(keys::OUTBOX, s(OUTBOX)).set("released", n(1))
 }
 
 impl<T: Clone> Transaction<'_, T> {
-    /// Commits a plan: the import goes from ready to importing, and its first chunk is released.
+    /// Adds an import; `there` if it is there already.
     ///
     /// # Errors
     /// When it cannot be stored.
-    pub fn commit_import(
-        &mut self,
-        tenant: &TenantId,
-        import: &Import,
-        now: Timestamp,
-        not_ready: T,
-    ) -> Result<(), StoreError> {
-        let change = Change::new()
-            .set("state", value(&ImportState::Importing)?)
-            .set("updated_at", s(now.to_string()));
-        let ready = Condition::exists().equals("state", value(&ImportState::Ready)?);
-        self.update(
-            &keys::import(tenant, &import.id),
-            change,
-            ready,
-            not_ready.clone(),
-        );
-        if import.chunks > 0 {
-            self.update(
-                &keys::chunk(tenant, &import.id, 0),
-                release(),
-                Condition::exists(),
-                not_ready,
-            );
-        }
+    pub fn add_import(&mut self, tenant: &TenantId, import: &Import, there: T) -> Result<(), StoreError> {
+        self.create(item(&keys::import(tenant, &import.id), import)?, there);
         Ok(())
     }
 
-    /// Moves a chunk's checkpoint from `chunk.next` to `next`; fails with `overtaken` if another worker was faster.
+    /// Commits a plan: the import goes from ready to importing, and its first chunk is released. What the plan
+    /// leaves as it is, or refuses, is counted at once.
     ///
     /// # Errors
     /// When it cannot be stored.
-    pub fn checkpoint(
-        &mut self,
-        tenant: &TenantId,
-        import: &ImportId,
-        chunk: &Chunk,
-        next: u32,
-        done: Counts,
-        exceptions: &[Exception],
-        overtaken: T,
-    ) -> Result<(), StoreError> {
-        let mut change = Change::new()
-            .set("next", n(next))
-            .set("done", value(&done)?);
-        if exceptions.len() != chunk.exceptions.len() {
-            change = change.set("exceptions", value(&exceptions)?);
+    pub fn commit_import(&mut self, plan: &PlanOf, planned: Counts, now: Timestamp, not_ready: T) -> Result<(), StoreError> {
+        let done = Counts { unchanged: planned.unchanged, refused: planned.refused, ..Counts::default() };
+        let change = Change::new().set("state", value(&ImportState::Importing)?).set("done", value(&done)?).set("updated_at", s(now.to_string()));
+        let ready = Condition::exists().equals("state", value(&ImportState::Ready)?).equals("plan", s(plan.plan.as_str()));
+        self.update(&keys::import(&plan.tenant, &plan.import), change, ready, not_ready.clone());
+        self.update(&plan.chunk(0), release(), Condition::exists(), not_ready);
+        Ok(())
+    }
+
+    /// Withdraws an import that has not been committed.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn cancel_import(&mut self, tenant: &TenantId, import: &Import, now: Timestamp, moved: T) -> Result<(), StoreError> {
+        let change = Change::new().set("state", value(&ImportState::Cancelled)?).set("updated_at", s(now.to_string()));
+        let unmoved = Condition::exists().equals("state", value(&import.state)?);
+        self.update(&keys::import(tenant, &import.id), change, unmoved, moved);
+        Ok(())
+    }
+
+    /// Moves a chunk's checkpoint from where `before` was read to `after`; fails with `overtaken` if another worker
+    /// was faster.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn checkpoint(&mut self, plan: &PlanOf, before: &Chunk, after: &Chunk, overtaken: T) -> Result<(), StoreError> {
+        let mut change = Change::new().set("next", n(after.next)).set("done", value(&after.done)?);
+        if after.exceptions.len() != before.exceptions.len() {
+            change = change.set("exceptions", value::<Vec<Exception>>(&after.exceptions)?);
         }
-        let here = Condition::exists().equals("next", n(chunk.next));
-        self.update(
-            &keys::chunk(tenant, import, chunk.number),
-            change,
-            here,
-            overtaken,
-        );
+        let here = Condition::exists().equals("next", n(before.next));
+        self.update(&plan.chunk(before.number), change, here, overtaken);
         Ok(())
     }
 
@@ -216,44 +157,22 @@ impl<T: Clone> Transaction<'_, T> {
     ///
     /// # Errors
     /// When it cannot be stored.
-    pub fn finish_chunk(
-        &mut self,
-        tenant: &TenantId,
-        import: &ImportId,
-        chunk: &Chunk,
-        now: Timestamp,
-        finished_before: T,
-    ) -> Result<(), StoreError> {
-        let change = Change::new()
-            .set("finished", value(&true)?)
-            .remove(keys::OUTBOX);
+    pub fn finish_chunk(&mut self, plan: &PlanOf, chunk: &Chunk, now: Timestamp, before: T) -> Result<(), StoreError> {
+        let change = Change::new().set("finished", value(&true)?).remove(keys::OUTBOX);
         let running = Condition::exists().equals("finished", value(&false)?);
-        self.update(
-            &keys::chunk(tenant, import, chunk.number),
-            change,
-            running,
-            finished_before.clone(),
-        );
-        let mut count = Change::new()
-            .add("chunks_done", 1)
-            .set("updated_at", s(now.to_string()));
-        for (name, rows) in [
-            ("created", chunk.done.created),
-            ("updated", chunk.done.updated),
-            ("unchanged", chunk.done.unchanged),
-            ("refused", chunk.done.refused),
-        ] {
-            count = count.add(
-                &format!("done.{name}"),
-                i64::try_from(rows).unwrap_or(i64::MAX),
-            );
-        }
-        self.update(
-            &keys::import(tenant, import),
-            count,
-            Condition::exists(),
-            finished_before,
-        );
+        self.update(&plan.chunk(chunk.number), change, running, before.clone());
+        let counts = [("created", chunk.done.created), ("updated", chunk.done.updated), ("unchanged", chunk.done.unchanged), ("refused", chunk.done.refused)];
+        let count = Change::new().add("chunks_done", 1).set("updated_at", s(now.to_string()));
+        let count = counts.into_iter().fold(count, |count, (name, rows)| count.add(&format!("done.{name}"), i64::try_from(rows).unwrap_or(i64::MAX)));
+        self.update(&keys::import(&plan.tenant, &plan.import), count, Condition::exists(), before);
         Ok(())
     }
+}
+
+/// Reads an import from an item that stood in the way.
+///
+/// # Errors
+/// When it is no import.
+pub fn read_import(found: super::Item) -> Result<Import, StoreError> {
+    content(found)
 }

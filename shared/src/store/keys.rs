@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
 use super::Item;
-use crate::domain::id::{ExportId, ImportId, MailId, ProductId, TenantId, UserId};
+use crate::domain::id::{ExportId, ImportId, MailId, PlanId, ProductId, TenantId, UserId};
 
 /// The partition key's attribute.
 pub const PK: &str = "PK";
@@ -192,19 +192,17 @@ pub fn import(tenant: &TenantId, import: &ImportId) -> Key {
     Key::new(tenant_partition(tenant), format!("{IMPORT}{import}"))
 }
 
-/// A chunk of an import. Knows its tenant, because a worker learns of it by its key alone.
-pub fn chunk(tenant: &TenantId, import: &ImportId, number: u32) -> Key {
-    Key::new(format!("C#{tenant}#{import}#{number:06}"), "CHUNK")
+/// A chunk of a plan. Knows its tenant, because a worker learns of it by its key alone.
+pub fn chunk(tenant: &TenantId, import: &ImportId, plan: &PlanId, number: u32) -> Key {
+    Key::new(format!("C#{tenant}#{import}#{plan}#{number:06}"), "CHUNK")
 }
 
 /// Reads back which chunk stands at a partition key.
-pub fn read_chunk(pk: &str) -> Option<(TenantId, ImportId, u32)> {
+pub fn read_chunk(pk: &str) -> Option<(TenantId, ImportId, PlanId, u32)> {
     let mut parts = pk.strip_prefix("C#")?.split('#');
-    Some((
-        TenantId::parse(parts.next()?).ok()?,
-        ImportId::parse(parts.next()?).ok()?,
-        parts.next()?.parse().ok()?,
-    ))
+    let tenant = TenantId::parse(parts.next()?).ok()?;
+    let import = ImportId::parse(parts.next()?).ok()?;
+    Some((tenant, import, PlanId::parse(parts.next()?).ok()?, parts.next()?.parse().ok()?))
 }
 
 /// An export.

@@ -1,0 +1,62 @@
+//! Adds one user, with licences and an invitation if asked for.
+
+use muster_shared::auth::Caller;
+use muster_shared::context::Context;
+use muster_shared::domain::permission::Permission;
+use muster_shared::domain::tenant::InviteOnCreate;
+use muster_shared::error::{ApiError, Internal, Problem};
+use muster_shared::http::adding::{self, Adding};
+use muster_shared::http::forms::UserForm;
+use muster_shared::http::views::UserView;
+use muster_shared::http::{self, Request, Response};
+use muster_shared::lambda::Function;
+use serde::{Deserialize, Serialize};
+use utoipa::{OpenApi, ToSchema};
+
+/// What runs, and how it is triggered.
+pub const FUNCTION: Function = Function::http("add-user", |ctx, request| Box::pin(handle(ctx, request)));
+
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+struct Api;
+
+/// The OpenAPI description of its route.
+#[must_use]
+pub fn api() -> utoipa::openapi::OpenApi {
+    Api::openapi()
+}
+
+/// A user to add.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+struct AddUser {
+    #[serde(flatten)]
+    user: UserForm,
+    /// Whether to invite at once; by default as the company's policy says.
+    invite: Option<bool>,
+}
+
+/// Add a user
+///
+/// A person, vehicle or device; with licences, and an invitation if asked for. All of it is done, or nothing.
+#[utoipa::path(post, path = "/v1/users", tag = "Users", request_body = AddUser,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
+    responses((status = 201, description = "The user", body = UserView), (status = "4XX", description = "`invalid_fields`, `email_taken`, `external_id_taken`, `no_seats_left`, `product_not_found`, `no_email`, `beyond_your_rights`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
+async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
+    let caller = Caller::from_request(ctx, &request).await?;
+    caller.require(Permission::UsersWrite)?;
+    http::once(ctx, &caller.scope(), &request, async || {
+        let form: AddUser = http::parse_json(&request)?;
+        let tenant = ctx.store.tenant(&caller.tenant).await?.ok_or(Internal::Broken("the token's tenant is gone"))?;
+        let new = form.user.read(&tenant.policy)?;
+        let automatic = tenant.policy.invite_on_create == InviteOnCreate::Automatic && new.draft.email.is_some();
+        let invite = form.invite.unwrap_or(automatic);
+        if invite {
+            caller.require(Permission::UsersInvite)?;
+        }
+        let now = ctx.clock.now();
+        let user = adding::add(ctx, &Adding { rights: &caller.rights, actor: &caller.user, tenant: &tenant, seed: &caller.seed, invite, now }, new).await?;
+        let view = UserView::new(&user, now, caller.rights.permit(Permission::LicencesAssign));
+        http::created(&format!("/v1/users/{}", user.id), &view)
+    })
+    .await
+}

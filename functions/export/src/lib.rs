@@ -1,0 +1,146 @@
+//! Writes an export to the bucket.
+
+use std::io::{Read, Seek, SeekFrom};
+
+use jiff::Timestamp;
+use muster_shared::context::Context;
+use muster_shared::domain::email::Email;
+use muster_shared::domain::export::{Export, ExportState, ExtraColumn};
+use muster_shared::domain::id::TenantId;
+use muster_shared::domain::permission::Role;
+use muster_shared::domain::phone::Phone;
+use muster_shared::domain::tenant::{Product, Tenant};
+use muster_shared::domain::text::{EmployeeNumber, ExternalId, Username};
+use muster_shared::domain::user::User;
+use muster_shared::error::Internal;
+use muster_shared::files::{Cell, Heading, Sheet};
+use muster_shared::lambda::{Function, outbox_keys};
+use muster_shared::store::keys;
+use muster_shared::store::users::Search;
+use tempfile::tempfile;
+
+/// What runs, and how it is triggered.
+pub const FUNCTION: Function = Function::queue("export", |ctx, message| Box::pin(handle(ctx, message)));
+
+/// How many users are read at a time.
+const PAGE: usize = 500;
+
+async fn handle(ctx: &Context, message: String) -> Result<(), Internal> {
+    let (pk, sk) = outbox_keys(&message)?;
+    let (tenant, id) = keys::read_export(&pk, &sk).ok_or(Internal::Broken("the message names no export"))?;
+    let Some(export) = ctx.store.export(&tenant, &id).await? else { return Ok(()) };
+    if matches!(export.state, ExportState::Done | ExportState::Failed) {
+        return Ok(());
+    }
+    ctx.store.export_running(&tenant, &id, ctx.clock.now()).await?;
+    let rows = write(ctx, &tenant, &export).await?;
+    Ok(ctx.store.export_ended(&tenant, &id, Some(rows), ctx.clock.now()).await?)
+}
+
+/// Writes the file to disk, row by row, and then to the bucket in parts: memory does not grow with it. The same export
+/// written again replaces its file.
+async fn write(ctx: &Context, tenant: &TenantId, export: &Export) -> Result<u64, Internal> {
+    let company = ctx.store.tenant(tenant).await?.ok_or(Internal::Broken("the export's tenant is gone"))?;
+    let columns = Columns { company, products: ctx.store.products(tenant).await?, extra: export.columns.clone() };
+    let mut sheet = Sheet::new(export.format, tempfile()?, &columns.headings())?;
+    let (mut rows, mut after) = (0, None);
+    loop {
+        let now = ctx.clock.now();
+        let page = ctx.store.list_users(tenant, &Search::Name(String::new()), after.as_deref(), PAGE, |user| export.filter.admits(user, now)).await?;
+        for user in &page.users {
+            sheet.write(&columns.cells(user, now))?;
+            rows += 1;
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    let mut file = sheet.finish()?;
+    file.seek(SeekFrom::Start(0))?;
+    let mut upload = ctx.files.writer(export.key(tenant), export.format.content_type());
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            break;
+        }
+        upload.write(&buffer[..read]).await?;
+    }
+    upload.finish().await?;
+    Ok(rows)
+}
+
+/// The columns of an export.
+struct Columns {
+    company: Tenant,
+    products: Vec<Product>,
+    extra: Vec<ExtraColumn>,
+}
+
+/// The usual columns, with the names that users of such lists know.
+const USUAL: [(&str, f64); 12] = [
+    ("ID", 22.0),
+    ("Name", 28.0),
+    ("Username", 20.0),
+    ("Role", 24.0),
+    ("Email", 32.0),
+    ("Phone", 18.0),
+    ("Last Login", 20.0),
+    ("Employee Number", 18.0),
+    ("Company", 28.0),
+    ("Created", 20.0),
+    ("Updated", 20.0),
+    ("Status", 20.0),
+];
+
+impl Columns {
+    fn headings(&self) -> Vec<Heading> {
+        let extra = self.extra.iter().map(|column| match column {
+            ExtraColumn::ExternalId => ("External ID", 20.0),
+            ExtraColumn::Kind => ("Kind", 10.0),
+            ExtraColumn::Class => ("Class", 10.0),
+            ExtraColumn::Licences => ("Licences", 40.0),
+        });
+        USUAL.into_iter().chain(extra).map(|(name, width)| Heading { name, width }).collect()
+    }
+
+    fn cells<'a>(&'a self, user: &'a User, now: Timestamp) -> Vec<Cell<'a>> {
+        let mut cells = vec![
+            Cell::from(user.id.as_str()),
+            Cell::from(user.display_name()),
+            Cell::from(user.username.as_ref().map(Username::as_str)),
+            Cell::from(role(user)),
+            Cell::from(user.email.as_ref().map(Email::as_str)),
+            Cell::from(user.phone.as_ref().map(Phone::as_str)),
+            Cell::from(user.last_login_at),
+            Cell::from(user.employee_number.as_ref().map(EmployeeNumber::as_str)),
+            Cell::from(self.company.name.as_str()),
+            Cell::from(user.created_at),
+            Cell::from(user.updated_at),
+            Cell::from(user.status(now).words()),
+        ];
+        cells.extend(self.extra.iter().map(|column| match column {
+            ExtraColumn::ExternalId => Cell::from(user.external_id.as_ref().map(ExternalId::as_str)),
+            ExtraColumn::Kind => Cell::from(user.kind.as_str()),
+            ExtraColumn::Class => Cell::from(user.rights.class.as_str()),
+            ExtraColumn::Licences => Cell::from(self.licences(user)),
+        }));
+        cells
+    }
+
+    fn licences(&self, user: &User) -> String {
+        let held = self.products.iter().filter_map(|product| {
+            let licence = user.licences.get(&product.id)?;
+            Some(format!("{}: {}", product.name, licence.state().words()))
+        });
+        held.collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// The class, and the roles where they count.
+fn role(user: &User) -> String {
+    let roles: Vec<&str> = user.rights.roles.iter().copied().map(Role::as_str).collect();
+    let class = user.rights.class.as_str();
+    if roles.is_empty() { class.to_owned() } else { format!("{class}: {}", roles.join(", ")) }
+}

@@ -1,0 +1,82 @@
+//! Invites users in bulk, or a new person by e-mail in one go.
+
+use muster_shared::auth::Caller;
+use muster_shared::context::Context;
+use muster_shared::domain::field::Fault;
+use muster_shared::domain::permission::Permission;
+use muster_shared::error::{ApiError, Internal, Problem};
+use muster_shared::http::adding::{self, Adding};
+use muster_shared::http::forms::{UserForm, user_ids};
+use muster_shared::http::views::{Outcomes, UserView};
+use muster_shared::http::{self, Request, Response};
+use muster_shared::lambda::Function;
+use muster_shared::store::invitations::Inviting;
+use serde::{Deserialize, Serialize};
+use utoipa::{OpenApi, ToSchema};
+
+/// What runs, and how it is triggered.
+pub const FUNCTION: Function = Function::http("invite", |ctx, request| Box::pin(handle(ctx, request)));
+
+#[derive(OpenApi)]
+#[openapi(paths(handle))]
+struct Api;
+
+/// The OpenAPI description of its route.
+#[must_use]
+pub fn api() -> utoipa::openapi::OpenApi {
+    Api::openapi()
+}
+
+/// Whom to invite: users of the list, or a new person. One of the two.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Invite {
+    /// Ids of users, 1 to 1000.
+    users: Option<Vec<String>>,
+    /// A person who is not in the list yet; needs an e-mail address.
+    person: Option<UserForm>,
+}
+
+/// What inviting came to.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+enum Invited {
+    /// User by user.
+    Users(Outcomes),
+    /// The person added and invited.
+    Person(Box<UserView>),
+}
+
+/// Invite
+///
+/// Users of the list in bulk, or a new person by e-mail in one go. Each gets a mail with a link good for one use; its
+/// time counts from the moment the mail is sent. A user whose invitation stands already is left as it is.
+#[utoipa::path(post, path = "/v1/invitations", tag = "Invitations", request_body = Invite,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
+    responses((status = 200, description = "User by user", body = Invited), (status = 201, description = "The person added and invited", body = UserView), (status = "4XX", description = "`invalid_fields`, `email_taken`, `external_id_taken`, `no_seats_left`, `product_not_found`, `no_email`, `beyond_your_rights`, `unauthenticated`, `forbidden`; of single users also `user_not_found`, `user_deleted`, `user_suspended`, `already_active`, `busy`", body = Problem, content_type = "application/problem+json")))]
+async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
+    let caller = Caller::from_request(ctx, &request).await?;
+    caller.require(Permission::UsersInvite)?;
+    http::once(ctx, &caller.scope(), &request, async || match http::parse_json(&request)? {
+        Invite { users: Some(users), person: None } => invite_users(ctx, &caller, &users).await,
+        Invite { users: None, person: Some(person) } => invite_person(ctx, &caller, &person).await,
+        Invite { .. } => Err(ApiError::field("users", &Fault::new("required", "or person is required, and not both"))),
+    })
+    .await
+}
+
+async fn invite_users(ctx: &Context, caller: &Caller, users: &[String]) -> Result<Response, ApiError> {
+    let users = user_ids(users)?;
+    let inviting = Inviting { tenant: &caller.tenant, inviter: &caller.user, rights: &caller.rights, seed: &caller.seed, again: false, now: ctx.clock.now() };
+    let done = ctx.store.change_each(&caller.tenant, &users, inviting).await?;
+    http::ok(&Outcomes::from(done))
+}
+
+async fn invite_person(ctx: &Context, caller: &Caller, person: &UserForm) -> Result<Response, ApiError> {
+    caller.require(Permission::UsersWrite)?;
+    let tenant = ctx.store.tenant(&caller.tenant).await?.ok_or(Internal::Broken("the token's tenant is gone"))?;
+    let new = person.read(&tenant.policy)?;
+    let now = ctx.clock.now();
+    let user = adding::add(ctx, &Adding { rights: &caller.rights, actor: &caller.user, tenant: &tenant, seed: &caller.seed, invite: true, now }, new).await?;
+    http::created(&format!("/v1/users/{}", user.id), &UserView::new(&user, now, caller.rights.permit(Permission::LicencesAssign)))
+}

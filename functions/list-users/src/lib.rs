@@ -1,0 +1,158 @@
+//! Lists users, shows one, and shows the caller.
+
+use data_encoding::BASE64URL_NOPAD;
+use muster_shared::auth::Caller;
+use muster_shared::context::Context;
+use muster_shared::domain::export::Filter;
+use muster_shared::domain::field::{Fault, Fields};
+use muster_shared::domain::id::{ProductId, UserId};
+use muster_shared::domain::invitation::MailState;
+use muster_shared::domain::permission::{Class, Permission};
+use muster_shared::domain::user::{Kind, Status};
+use muster_shared::error::{ApiError, Problem};
+use muster_shared::http::views::UserView;
+use muster_shared::http::{self, Request, Response};
+use muster_shared::lambda::Function;
+use muster_shared::store::users::Search;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, OpenApi, ToSchema};
+
+/// What runs, and how it is triggered.
+pub const FUNCTION: Function = Function::http("list-users", |ctx, request| Box::pin(handle(ctx, request)));
+
+#[derive(OpenApi)]
+#[openapi(paths(list, one, me))]
+struct Api;
+
+/// The OpenAPI description of its routes.
+#[must_use]
+pub fn api() -> utoipa::openapi::OpenApi {
+    Api::openapi()
+}
+
+/// Which users, and from where on.
+#[derive(Debug, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct List {
+    /// Only users who stand there; deleted ones are listed only so.
+    status: Option<Status>,
+    /// Only such.
+    kind: Option<Kind>,
+    /// Only users with a licence of this product.
+    product: Option<String>,
+    /// Only users whose newest invitation's mail has come so far.
+    invitation: Option<MailState>,
+    /// Only users whose name begins so.
+    name: Option<String>,
+    /// Only users whose e-mail address begins so, in that order.
+    email: Option<String>,
+    /// Only users whose external ID begins so, in that order.
+    external_id: Option<String>,
+    /// How many at most: 1 to 200, by default 50.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+    /// The `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// A page of users.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+struct Page {
+    /// The users.
+    users: Vec<UserView>,
+    /// Where the next page begins. A filtered page may be short and yet have a next one.
+    next: Option<String>,
+}
+
+async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
+    match http::route(&request).as_str() {
+        "GET /v1/users" => list(ctx, &request).await,
+        "GET /v1/users/{id}" => one(ctx, &request).await,
+        "GET /v1/me" => me(ctx, &request).await,
+        _ => Err(ApiError::NotFound),
+    }
+}
+
+/// List users
+///
+/// In name order, or in the order of what is searched. A limited user sees nothing here without a scope.
+#[utoipa::path(get, path = "/v1/users", tag = "Users", params(List),
+    responses((status = 200, description = "A page of users", body = Page), (status = "4XX", description = "`invalid_fields`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
+async fn list(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
+    let caller = Caller::from_request(ctx, request).await?;
+    caller.require(Permission::UsersRead)?;
+    let Query { filter, search, after, limit } = http::parse_query::<List>(request)?.read()?;
+    if caller.rights.class == Class::Limited {
+        return http::ok(&Page { users: Vec::new(), next: None });
+    }
+    let now = ctx.clock.now();
+    let listed = ctx.store.list_users(&caller.tenant, &search, after.as_deref(), limit, |user| filter.admits(user, now)).await?;
+    let with_codes = caller.rights.permit(Permission::LicencesAssign);
+    let users = listed.users.iter().map(|user| UserView::new(user, now, with_codes)).collect();
+    http::ok(&Page { users, next: listed.next.map(|next| BASE64URL_NOPAD.encode(next.as_bytes())) })
+}
+
+/// Show a user
+///
+/// The `ETag` is what an edit names in `If-Match`.
+#[utoipa::path(get, path = "/v1/users/{id}", tag = "Users", params(("id" = String, Path, description = "The user")),
+    responses((status = 200, description = "The user", body = UserView, headers(("ETag" = String, description = "The version"))), (status = "4XX", description = "`not_found`, `unauthenticated`", body = Problem, content_type = "application/problem+json")))]
+async fn one(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
+    let caller = Caller::from_request(ctx, request).await?;
+    let id = http::path_id(request, "id", UserId::parse)?;
+    if caller.rights.class == Class::Limited && id != caller.user {
+        return Err(ApiError::NotFound);
+    }
+    show(ctx, &caller, &id).await
+}
+
+/// Show the caller
+#[utoipa::path(get, path = "/v1/me", tag = "Users",
+    responses((status = 200, description = "The user who is signed in", body = UserView, headers(("ETag" = String, description = "The version"))), (status = "4XX", description = "`unauthenticated`", body = Problem, content_type = "application/problem+json")))]
+async fn me(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
+    let caller = Caller::from_request(ctx, request).await?;
+    show(ctx, &caller, &caller.user).await
+}
+
+async fn show(ctx: &Context, caller: &Caller, id: &UserId) -> Result<Response, ApiError> {
+    let user = ctx.store.user(&caller.tenant, id).await?.ok_or(ApiError::NotFound)?;
+    let view = UserView::new(&user, ctx.clock.now(), caller.rights.permit(Permission::LicencesAssign));
+    http::tagged(&view, user.version)
+}
+
+/// The parameters as read.
+struct Query {
+    filter: Filter,
+    search: Search,
+    after: Option<String>,
+    limit: usize,
+}
+
+impl List {
+    fn read(self) -> Result<Query, ApiError> {
+        let mut fields = Fields::new();
+        let product = fields.optional("product", self.product.as_deref(), ProductId::parse);
+        let after = fields.optional("cursor", self.cursor.as_deref(), cursor);
+        let limit = self.limit.unwrap_or(50);
+        if !(1..=200).contains(&limit) {
+            fields.fault("limit", &Fault::new("out_of_range", "must be 1 to 200"));
+        }
+        let search = match (self.name, self.email, self.external_id) {
+            (name, None, None) => Some(Search::Name(name.unwrap_or_default())),
+            (None, Some(email), None) => Some(Search::Email(email)),
+            (None, None, Some(id)) => Some(Search::ExternalId(id)),
+            _ => fields.take("name", Err(Fault::new("too_many", "email and external_id cannot be searched together"))),
+        };
+        let filter = Filter { status: self.status, kind: self.kind, product, invitation: self.invitation };
+        let query = search.map(|search| Query { filter, search, after, limit: limit as usize });
+        fields.finish(query).map_err(ApiError::Invalid)
+    }
+}
+
+/// Reads a cursor: where the page before ended. It names no tenant, so it opens nothing of another one.
+fn cursor(text: &str) -> Result<String, Fault> {
+    let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).ok();
+    let key = bytes.filter(|bytes| bytes.len() <= 1_000).and_then(|bytes| String::from_utf8(bytes).ok());
+    key.ok_or_else(|| Fault::new("invalid_cursor", "is not the `next` of a page"))
+}

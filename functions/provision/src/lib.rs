@@ -1,0 +1,191 @@
+//! Sets up a tenant with its first owner and its products; support invokes it, it has no route.
+
+use jiff::Timestamp;
+use muster_shared::context::Context;
+use muster_shared::domain::audit::{Actor, Entry, Target};
+use muster_shared::domain::email::Email;
+use muster_shared::domain::field::{Fault, FieldError, Fields};
+use muster_shared::domain::id::{AuditId, ProductId, Seed, TenantId, UserId};
+use muster_shared::domain::invitation::Offer;
+use muster_shared::domain::permission::Rights;
+use muster_shared::domain::tenant::{AppLink, Policy, Product, Tenant};
+use muster_shared::domain::text::{Link, Name, Title};
+use muster_shared::domain::user::{Draft, User};
+use muster_shared::error::Internal;
+use muster_shared::lambda::Function;
+use muster_shared::store::transaction::Transaction;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What runs, and how it is triggered.
+pub const FUNCTION: Function = Function::event("provision", |ctx, event| Box::pin(handle(ctx, event)));
+
+/// The tenant that support asks for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    /// Support's own number for the order: the same one again changes nothing and gets the same answer.
+    reference: String,
+    name: String,
+    owner: Owner,
+    products: Vec<ProductForm>,
+    #[serde(default)]
+    policy: Policy,
+    #[serde(default = "english")]
+    locale: String,
+    #[serde(default = "euro")]
+    currency: String,
+    /// More than one for a tenant with hundreds of thousands of users.
+    #[serde(default = "one")]
+    shards: u16,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Owner {
+    email: String,
+    first_name: Option<String>,
+    last_name: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProductForm {
+    name: String,
+    seats: u32,
+    #[serde(default)]
+    links: Vec<LinkForm>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LinkForm {
+    label: String,
+    url: String,
+}
+
+fn english() -> String {
+    "en".to_owned()
+}
+
+fn euro() -> String {
+    "EUR".to_owned()
+}
+
+fn one() -> u16 {
+    1
+}
+
+/// The tenant as set up, or what is wrong with the order.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// It is set up, and its owner gets a mail.
+    Provisioned {
+        /// The tenant.
+        tenant: TenantId,
+        /// Its first owner.
+        owner: UserId,
+        /// Its products, in the order asked for.
+        products: Vec<Provisioned>,
+    },
+    /// Nothing was done.
+    Refused {
+        /// Everything that is wrong.
+        errors: Vec<FieldError>,
+    },
+}
+
+/// A product as set up.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Provisioned {
+    /// Its id.
+    pub id: ProductId,
+    /// Its name.
+    pub name: String,
+}
+
+async fn handle(ctx: &Context, event: Value) -> Result<Value, Internal> {
+    let request: Request = match serde_json::from_value(event) {
+        Ok(request) => request,
+        Err(error) => return refused(vec![FieldError { field: ".".to_owned(), code: "malformed_request".to_owned(), message: error.to_string() }]),
+    };
+    let setup = match request.read(ctx.clock.now()) {
+        Ok(setup) => setup,
+        Err(errors) => return refused(errors),
+    };
+    let mut transaction = Transaction::new(&ctx.store);
+    let id = &setup.tenant.id;
+    transaction.add_tenant(&setup.tenant, &setup.products, &())?;
+    transaction.add_user(id, &setup.owner, |_| ())?;
+    transaction.offer(id, &setup.offer, ())?;
+    transaction.audit(id, &setup.entry)?;
+    // Every id follows from the reference, so whatever is there already is this very tenant.
+    let _ = transaction.commit().await?;
+    let products = setup.products.into_iter().map(|product| Provisioned { id: product.id, name: product.name.to_string() }).collect();
+    Ok(serde_json::to_value(Answer::Provisioned { tenant: setup.tenant.id, owner: setup.owner.id, products })?)
+}
+
+fn refused(errors: Vec<FieldError>) -> Result<Value, Internal> {
+    Ok(serde_json::to_value(Answer::Refused { errors })?)
+}
+
+/// All that one transaction sets up.
+struct Setup {
+    tenant: Tenant,
+    products: Vec<Product>,
+    owner: User,
+    offer: Offer,
+    entry: Entry,
+}
+
+impl Request {
+    fn read(&self, now: Timestamp) -> Result<Setup, Vec<FieldError>> {
+        let mut fields = Fields::new();
+        let seed = Seed::of(&["provision", &self.reference]);
+        if self.reference.trim().is_empty() {
+            fields.fault("reference", &Fault::new("required", "is required"));
+        }
+        let name = fields.required("name", Some(&self.name), Title::parse);
+        let email = fields.required("owner.email", Some(&self.owner.email), Email::parse);
+        let first_name = fields.optional("owner.first_name", self.owner.first_name.as_deref(), Name::parse);
+        let last_name = fields.optional("owner.last_name", self.owner.last_name.as_deref(), Name::parse);
+        fields.take("policy.invitation_ttl_hours", self.policy.check());
+        if self.products.len() > 50 {
+            fields.fault("products", &Fault::new("out_of_range", "must be at most 50"));
+        }
+        let products = self.products.iter().enumerate().filter_map(|(index, form)| form.read(&mut fields, index, &seed)).collect();
+        let id = TenantId::with_shards(&seed, self.shards);
+        let draft = Draft { email, first_name, last_name, rights: Rights::owner(), ..Draft::default() };
+        let owner = User::new(UserId::derive(&seed), draft, now);
+        let offer = Offer::to(&owner, &id, None, &seed, now).ok();
+        let setup = name.zip(offer).map(|(name, offer)| Setup {
+            entry: Entry {
+                id: AuditId::derive(&seed),
+                at: now,
+                actor: Actor::Support,
+                operation: "tenants.provision".to_owned(),
+                targets: vec![Target::of(&id), Target::of(&owner.id)],
+            },
+            tenant: Tenant { id, name, policy: self.policy.clone(), locale: self.locale.clone(), currency: self.currency.clone() },
+            products,
+            owner: offer.applied(&owner),
+            offer,
+        });
+        fields.finish(setup)
+    }
+}
+
+impl ProductForm {
+    fn read(&self, fields: &mut Fields, index: usize, seed: &Seed) -> Option<Product> {
+        let name = fields.required(&format!("products[{index}].name"), Some(&self.name), Title::parse)?;
+        let link = |(place, form): (usize, &LinkForm)| {
+            let at = format!("products[{index}].links[{place}]");
+            let label = fields.required(&format!("{at}.label"), Some(&form.label), Title::parse);
+            let url = fields.required(&format!("{at}.url"), Some(&form.url), Link::parse);
+            Some(AppLink { label: label?, url: url? })
+        };
+        let links = self.links.iter().enumerate().filter_map(link).collect();
+        Some(Product { id: ProductId::derive(&seed.child(&format!("product/{index}"))), name, seats: self.seats, used: 0, links })
+    }
+}

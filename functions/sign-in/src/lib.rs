@@ -1,0 +1,275 @@
+//! Sessions: sign-in, refresh, sign-out, and the published keys.
+
+use jiff::Timestamp;
+use muster_shared::auth::Caller;
+use muster_shared::auth::token::{self, ACCESS, Access, Audience};
+use muster_shared::context::Context;
+use muster_shared::domain::email::fold_address;
+use muster_shared::domain::field::Fields;
+use muster_shared::domain::id::{Seed, TenantId};
+use muster_shared::domain::invitation::expired;
+use muster_shared::domain::password::Password;
+use muster_shared::domain::permission::Class;
+use muster_shared::domain::person::{Membership, Person};
+use muster_shared::domain::session::{IDLE, RefreshToken, Session};
+use muster_shared::domain::text::fold;
+use muster_shared::domain::user::{Status, User};
+use muster_shared::error::{ApiError, Internal, Problem};
+use muster_shared::http::{self, Request, Response};
+use muster_shared::lambda::{Function, off_thread};
+use serde::{Deserialize, Serialize};
+use utoipa::{OpenApi, ToSchema};
+
+/// What runs, and how it is triggered.
+pub const FUNCTION: Function = Function::http("sign-in", |ctx, request| Box::pin(handle(ctx, request)));
+
+#[derive(OpenApi)]
+#[openapi(paths(sign_in, refresh, sign_out, jwks))]
+struct Api;
+
+/// The OpenAPI description of its routes.
+#[must_use]
+pub fn api() -> utoipa::openapi::OpenApi {
+    Api::openapi()
+}
+
+/// Who signs in.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct SignIn {
+    /// E-mail address or username.
+    #[schema(example = "ada@example.com")]
+    login: String,
+    /// The password.
+    #[schema(example = "correct horse battery staple")]
+    password: String,
+    /// Which company, for a person who is a member of several.
+    #[schema(example = "tnt_0zk0m7v2q8x1c9dj")]
+    tenant: Option<String>,
+}
+
+/// Who goes on.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Refresh {
+    /// The refresh token of the last answer; good for one use.
+    refresh_token: String,
+}
+
+/// A session, or the companies to choose from.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+enum SignedIn {
+    /// The person is signed in.
+    Session(SessionView),
+    /// The person is a member of several companies: sign in again, naming one.
+    Choose {
+        /// The companies.
+        tenants: Vec<TenantView>,
+    },
+}
+
+/// A session.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[schema(as = Session)]
+struct SessionView {
+    /// To be sent as `Authorization: Bearer …`.
+    access_token: String,
+    /// Always `Bearer`.
+    #[schema(example = "Bearer")]
+    token_type: String,
+    /// Seconds until the access token ends.
+    #[schema(example = 900)]
+    expires_in: i64,
+    /// Buys the next access token, once.
+    refresh_token: String,
+    /// The company signed in to.
+    tenant: String,
+    /// The user signed in.
+    user: String,
+}
+
+/// A company to choose.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[schema(as = TenantChoice)]
+struct TenantView {
+    /// Its id.
+    id: String,
+    /// Its name.
+    #[schema(example = "Northwind Haulage")]
+    name: String,
+}
+
+/// The published keys (RFC 7517).
+#[derive(Serialize, Deserialize, ToSchema)]
+struct Jwks {
+    /// The keys.
+    keys: Vec<Jwk>,
+}
+
+/// An Ed25519 key (RFC 8037).
+#[derive(Serialize, Deserialize, ToSchema)]
+struct Jwk {
+    /// Always `OKP`.
+    kty: String,
+    /// Always `Ed25519`.
+    crv: String,
+    /// The key's id.
+    kid: String,
+    /// The public key, base64url.
+    x: String,
+    /// Always `EdDSA`.
+    alg: String,
+    /// Always `sig`.
+    #[serde(rename = "use")]
+    usage: String,
+}
+
+async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
+    match http::route(&request).as_str() {
+        "POST /v1/sessions" => sign_in(ctx, &request).await,
+        "POST /v1/sessions/refresh" => refresh(ctx, &request).await,
+        "DELETE /v1/sessions/current" => sign_out(ctx, &request).await,
+        "GET /v1/jwks.json" => jwks(ctx).await,
+        _ => Err(ApiError::NotFound),
+    }
+}
+
+/// Sign in
+///
+/// By e-mail address or username. The answer is the same, in the same time, for a wrong password and for somebody unknown.
+#[utoipa::path(post, path = "/v1/sessions", tag = "Sessions", request_body = SignIn, security(()),
+    responses((status = 200, description = "Signed in, or the companies to choose from", body = SignedIn), (status = "4XX", description = "`wrong_credentials`, `invalid_fields`, `malformed_request`", body = Problem, content_type = "application/problem+json")))]
+async fn sign_in(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
+    let SignIn { login, password, tenant } = http::parse_json(request)?;
+    let mut fields = Fields::new();
+    let password = fields.take("password", Password::presented(password));
+    let tenant = fields.optional("tenant", tenant.as_deref(), TenantId::parse);
+    let password = fields.finish(password).map_err(ApiError::Invalid)?;
+    let person = find_person(ctx, &login).await?;
+    let hash = person.as_ref().map(|person| person.password.clone());
+    let right = off_thread(move || password.matches(hash.as_ref())).await?;
+    let person = person.filter(|_| right).ok_or(ApiError::WrongCredentials)?;
+    let mut open = open_memberships(ctx, &person, tenant.as_ref()).await?;
+    match open.len() {
+        0 => Err(ApiError::WrongCredentials),
+        1 => {
+            let (membership, user) = open.remove(0);
+            http::ok(&SignedIn::Session(begin(ctx, &membership.tenant, &user).await?))
+        }
+        _ => {
+            let tenants = open.into_iter().map(|(membership, _)| TenantView { id: membership.tenant.to_string(), name: membership.tenant_name });
+            http::ok(&SignedIn::Choose { tenants: tenants.collect() })
+        }
+    }
+}
+
+/// Looks a person up with as many reads whether or not there is one.
+async fn find_person(ctx: &Context, login: &str) -> Result<Option<Person>, ApiError> {
+    if login.len() > 300 || login.trim().is_empty() {
+        return Ok(None);
+    }
+    let email = if login.contains('@') { fold_address(login) } else { ctx.store.username_holder(&fold(login)).await?.unwrap_or_else(|| "nobody".to_owned()) };
+    Ok(ctx.store.person(&email).await?)
+}
+
+/// The memberships in which the person may act now.
+async fn open_memberships(ctx: &Context, person: &Person, only: Option<&TenantId>) -> Result<Vec<(Membership, User)>, ApiError> {
+    let mut open = Vec::new();
+    for membership in ctx.store.memberships(&person.email.folded()).await? {
+        if only.is_some_and(|only| *only != membership.tenant) {
+            continue;
+        }
+        let user = ctx.store.user(&membership.tenant, &membership.user).await?;
+        if let Some(user) = user.filter(|user| user.status(ctx.clock.now()) == Status::Active) {
+            open.push((membership, user));
+        }
+    }
+    Ok(open)
+}
+
+async fn begin(ctx: &Context, tenant: &TenantId, user: &User) -> Result<SessionView, ApiError> {
+    let now = ctx.clock.now();
+    let token = RefreshToken::first(&Seed::random()?);
+    let session = Session { token: token.token_hash(), tenant: tenant.clone(), user: user.id.clone(), created_at: now, expires_at: idle_end(now) };
+    ctx.store.begin_session(&token, &session).await?;
+    ctx.store.note_login(tenant, &user.id, now).await?;
+    view(ctx, tenant, user, &token)
+}
+
+fn idle_end(now: Timestamp) -> Timestamp {
+    now.saturating_add(IDLE).unwrap_or(Timestamp::MAX)
+}
+
+fn view(ctx: &Context, tenant: &TenantId, user: &User, token: &RefreshToken) -> Result<SessionView, ApiError> {
+    let scope = if user.rights.class == Class::Limited { "none" } else { "all" };
+    let access = Access {
+        sub: user.id.clone(),
+        tid: tenant.clone(),
+        rights: user.rights.clone(),
+        scope: scope.to_owned(),
+        sid: token.family_hash().as_str().to_owned(),
+    };
+    let expires_at = ctx.clock.now().saturating_add(ACCESS).unwrap_or(Timestamp::MAX);
+    Ok(SessionView {
+        access_token: token::sign(ctx, Audience::Api, &access, expires_at)?,
+        token_type: "Bearer".to_owned(),
+        expires_in: ACCESS.as_secs(),
+        refresh_token: token.reveal(),
+        tenant: tenant.to_string(),
+        user: user.id.to_string(),
+    })
+}
+
+/// Refresh
+///
+/// Buys the next access token. Each refresh token is good for one use; using one twice ends the session.
+#[utoipa::path(post, path = "/v1/sessions/refresh", tag = "Sessions", request_body = Refresh, security(()),
+    responses((status = 200, description = "The session goes on", body = SessionView), (status = "4XX", description = "`unauthenticated`, `malformed_request`", body = Problem, content_type = "application/problem+json")))]
+async fn refresh(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
+    const OVER: ApiError = ApiError::Unauthenticated("The session is over; sign in again.");
+    let Refresh { refresh_token } = http::parse_json(request)?;
+    let token = RefreshToken::parse(&refresh_token).ok_or(OVER)?;
+    let now = ctx.clock.now();
+    let session = ctx.store.session(&token).await?.filter(|session| !expired(session.expires_at, now)).ok_or(OVER)?;
+    let user = ctx.store.user(&session.tenant, &session.user).await?.filter(|user| user.status(now) == Status::Active);
+    let (Some(user), true) = (user, session.token == token.token_hash()) else {
+        // A token that was used before, or a user who may not act any more: the whole family ends.
+        ctx.store.end_session(token.family_hash().as_str()).await?;
+        return Err(OVER);
+    };
+    let next = token.next(&Seed::random()?);
+    if !ctx.store.rotate_session(&token, &next, idle_end(now)).await? {
+        return Err(OVER);
+    }
+    http::ok(&view(ctx, &session.tenant, &user, &next)?)
+}
+
+/// Sign out
+///
+/// Ends the session of the access token: its refresh token works no more.
+#[utoipa::path(delete, path = "/v1/sessions/current", tag = "Sessions",
+    responses((status = 204, description = "Signed out"), (status = "4XX", description = "`unauthenticated`", body = Problem, content_type = "application/problem+json")))]
+async fn sign_out(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
+    let caller = Caller::from_request(ctx, request).await?;
+    ctx.store.end_session(&caller.session).await?;
+    Ok(http::no_content())
+}
+
+/// Published keys
+///
+/// The keys that access tokens are verified with.
+#[utoipa::path(get, path = "/v1/jwks.json", tag = "Sessions", security(()),
+    responses((status = 200, description = "The keys", body = Jwks)))]
+async fn jwks(ctx: &Context) -> Result<Response, ApiError> {
+    let published = ctx.store.signing_keys().await.map_err(Internal::from)?;
+    let keys = published.into_iter().map(|key| Jwk {
+        kty: "OKP".to_owned(),
+        crv: "Ed25519".to_owned(),
+        kid: key.kid,
+        x: key.x,
+        alg: "EdDSA".to_owned(),
+        usage: "sig".to_owned(),
+    });
+    http::cached(&Jwks { keys: keys.collect() }, 300)
+}

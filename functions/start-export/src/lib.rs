@@ -1,0 +1,125 @@
+//! Begins and shows exports.
+
+use muster_shared::auth::Caller;
+use muster_shared::context::Context;
+use muster_shared::domain::audit::Target;
+use muster_shared::domain::export::{Export, ExportState, ExtraColumn, Filter, Format};
+use muster_shared::domain::id::ExportId;
+use muster_shared::domain::permission::{Class, Permission};
+use muster_shared::error::{ApiError, Problem};
+use muster_shared::http::{self, Request, Response};
+use muster_shared::lambda::Function;
+use muster_shared::store::transaction::Transaction;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use utoipa::{OpenApi, ToSchema};
+
+/// What runs, and how it is triggered.
+pub const FUNCTION: Function = Function::http("start-export", |ctx, request| Box::pin(handle(ctx, request)));
+
+#[derive(OpenApi)]
+#[openapi(paths(start, show))]
+struct Api;
+
+/// The OpenAPI description of its routes.
+#[must_use]
+pub fn api() -> utoipa::openapi::OpenApi {
+    Api::openapi()
+}
+
+/// How long a link to the file is good.
+const LINK: Duration = Duration::from_mins(10);
+
+/// What to export.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Start {
+    /// What kind of file: `xlsx` (default) or `csv`.
+    #[serde(default)]
+    format: Format,
+    /// Which users; all by default.
+    #[serde(default)]
+    filter: Filter,
+    /// Which columns after the usual ones: ID, Name, Username, Role, Email, Phone, Last Login, Employee Number,
+    /// Company, Created, Updated, Status.
+    #[serde(default)]
+    columns: Vec<ExtraColumn>,
+}
+
+/// An export.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Export)]
+struct ExportView {
+    /// Its id.
+    #[schema(example = "exp_4zk0m7v2q8x1c9dj")]
+    id: String,
+    /// Where it stands.
+    state: ExportState,
+    /// What kind of file.
+    format: Format,
+    /// How many users it holds, once done.
+    rows: u64,
+    /// Where the file can be fetched, for a few minutes; once done.
+    url: Option<String>,
+    /// When it was asked for, RFC 3339.
+    created_at: String,
+}
+
+async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
+    match http::route(&request).as_str() {
+        "POST /v1/exports" => start(ctx, &request).await,
+        "GET /v1/exports/{id}" => show(ctx, &request).await,
+        _ => Err(ApiError::NotFound),
+    }
+}
+
+/// Start an export
+///
+/// Of the users that the filter lets through, as an Excel workbook or CSV. Ask for it until it is done.
+#[utoipa::path(post, path = "/v1/exports", tag = "Exports", request_body = Start,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
+    responses((status = 202, description = "The export, waiting for its turn", body = ExportView), (status = "4XX", description = "`invalid_fields`, `malformed_request`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
+async fn start(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
+    let caller = Caller::from_request(ctx, request).await?;
+    caller.require(Permission::ExportsRun)?;
+    http::once(ctx, &caller.scope(), request, async || {
+        let Start { format, filter, columns } = http::parse_json(request)?;
+        let now = ctx.clock.now();
+        let id = ExportId::derive(&caller.seed);
+        let export = Export { id, state: ExportState::Queued, format, filter, columns, requested_by: caller.user.clone(), rows: 0, created_at: now, updated_at: now };
+        let mut transaction = Transaction::new(&ctx.store);
+        transaction.queue_export(&caller.tenant, &export, ())?;
+        transaction.audit(&caller.tenant, &caller.entry("exports.start", "", vec![Target::of(&export.id)], now))?;
+        // Its id follows from the request's key: what is there already is this very export.
+        let _ = transaction.commit().await?;
+        http::accepted(&view(&export, None))
+    })
+    .await
+}
+
+/// Show an export
+///
+/// With a short-lived link to the file once it is done.
+#[utoipa::path(get, path = "/v1/exports/{id}", tag = "Exports", params(("id" = String, Path, description = "The export")),
+    responses((status = 200, description = "The export", body = ExportView), (status = "4XX", description = "`not_found`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
+async fn show(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
+    let caller = Caller::from_request(ctx, request).await?;
+    caller.require(Permission::ExportsRun)?;
+    let id = http::path_id(request, "id", ExportId::parse)?;
+    let export = ctx.store.export(&caller.tenant, &id).await?.ok_or(ApiError::NotFound)?;
+    // A file may hold more than another user of lesser class sees.
+    if export.requested_by != caller.user && caller.rights.class != Class::Owner {
+        return Err(ApiError::NotFound);
+    }
+    let url = if export.state == ExportState::Done {
+        let name = format!("users-{}.{}", export.created_at.strftime("%Y-%m-%d"), export.format.extension());
+        Some(ctx.files.download_link(&export.key(&caller.tenant), LINK, &name).await?)
+    } else {
+        None
+    };
+    http::ok(&view(&export, url))
+}
+
+fn view(export: &Export, url: Option<String>) -> ExportView {
+    ExportView { id: export.id.to_string(), state: export.state, format: export.format, rows: export.rows, url, created_at: http::time(export.created_at) }
+}
