@@ -1,0 +1,17 @@
+//! Files in and out: uploads as rows, plans and reports, exports as spreadsheets, and the bucket they live in.
+
+mod encoding;
+mod error;
+mod foreign;
+mod formula;
+mod header;
+mod reader;
+mod records;
+mod row;
+
+pub use encoding::Encoding;
+pub use error::FileError;
+pub use foreign::Foreign;
+pub use header::{Column, Delimiter, Header};
+pub use reader::{Reader, Summary};
+pub use row::{Damage, Row};
