@@ -9,6 +9,7 @@ mod plan;
 mod reader;
 mod records;
 mod row;
+mod sheet;
 
 pub use encoding::Encoding;
 pub use error::FileError;
@@ -17,3 +18,4 @@ pub use header::{Column, Delimiter, Header};
 pub use plan::{Form, PlanError, PlanReader, PlanRow, PlanWriter, Verdict};
 pub use reader::{Reader, Summary};
 pub use row::{Damage, Row};
+pub use sheet::{Cell, Format, Heading, Sheet, SheetError};
