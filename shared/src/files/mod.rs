@@ -1,5 +1,6 @@
 //! Files in and out: uploads as rows, plans and reports, exports as spreadsheets, and the bucket they live in.
 
+mod bucket;
 mod encoding;
 mod error;
 mod foreign;
@@ -11,6 +12,7 @@ mod records;
 mod row;
 mod sheet;
 
+pub use bucket::{Files, FilesError, Stream, Upload, UploadAddress};
 pub use encoding::Encoding;
 pub use error::FileError;
 pub use foreign::Foreign;
