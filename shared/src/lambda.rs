@@ -203,8 +203,12 @@ pub fn serve(function: &'static Function) -> Result<(), lambda_runtime::Error> {
 ///
 /// # Errors
 /// When the work panicked.
-pub async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Internal> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| Internal::Broken("work off the thread panicked"))
+pub async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Internal> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| Internal::Broken("work off the thread panicked"))
 }
 
 /// The keys of an item that waits for a worker, from the stream's record in a message.

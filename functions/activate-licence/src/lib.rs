@@ -17,7 +17,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
 /// What runs, and how it is triggered.
-pub const FUNCTION: Function = Function::http("activate-licence", |ctx, request| Box::pin(handle(ctx, request)));
+pub const FUNCTION: Function = Function::http("activate-licence", |ctx, request| {
+    Box::pin(handle(ctx, request))
+});
 
 #[derive(OpenApi)]
 #[openapi(paths(handle))]
@@ -69,8 +71,16 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
     let code = fields.required("code", Some(&code), Code::parse);
     let device = fields.required("device", Some(&device), Device::parse);
     let (code, device) = fields.finish(code.zip(device)).map_err(ApiError::Invalid)?;
-    let holder = ctx.store.code_holder(&code).await?.ok_or(ApiError::NotFound)?;
-    let product = ctx.store.product(&holder.tenant, &holder.product).await?.ok_or(ApiError::NotFound)?;
+    let holder = ctx
+        .store
+        .code_holder(&code)
+        .await?
+        .ok_or(ApiError::NotFound)?;
+    let product = ctx
+        .store
+        .product(&holder.tenant, &holder.product)
+        .await?
+        .ok_or(ApiError::NotFound)?;
     let (user, activated_at) = redeem(ctx, &holder, &code, &device).await?;
     http::ok(&Redeemed {
         product: product.id.to_string(),
@@ -83,20 +93,44 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
 }
 
 /// Activates the licence, or finds that this device has done so before.
-async fn redeem(ctx: &Context, holder: &CodeHolder, code: &Code, device: &Device) -> Result<(User, jiff::Timestamp), ApiError> {
+async fn redeem(
+    ctx: &Context,
+    holder: &CodeHolder,
+    code: &Code,
+    device: &Device,
+) -> Result<(User, jiff::Timestamp), ApiError> {
     for _ in 0..5 {
         let now = ctx.clock.now();
-        let user = ctx.store.user(&holder.tenant, &holder.user).await?.filter(|user| user.deleted_at.is_none()).ok_or(ApiError::NotFound)?;
-        let licence = user.licences.get(&holder.product).filter(|licence| licence.code == *code).ok_or(ApiError::NotFound)?;
+        let user = ctx
+            .store
+            .user(&holder.tenant, &holder.user)
+            .await?
+            .filter(|user| user.deleted_at.is_none())
+            .ok_or(ApiError::NotFound)?;
+        let licence = user
+            .licences
+            .get(&holder.product)
+            .filter(|licence| licence.code == *code)
+            .ok_or(ApiError::NotFound)?;
         match licence.redeem(device) {
             Redemption::UsedElsewhere => {
-                return Err(ApiError::WrongState { code: "code_used", message: "Another device has activated this licence. Ask for a new code." });
+                return Err(ApiError::WrongState {
+                    code: "code_used",
+                    message: "Another device has activated this licence. Ask for a new code.",
+                });
             }
-            Redemption::Unchanged => return Ok((user.clone(), licence.activated_at.unwrap_or(now))),
-            Redemption::Activates if user.suspended_at.is_some() => return Err(Refusal::UserSuspended.into()),
+            Redemption::Unchanged => {
+                return Ok((user.clone(), licence.activated_at.unwrap_or(now)));
+            }
+            Redemption::Activates if user.suspended_at.is_some() => {
+                return Err(Refusal::UserSuspended.into());
+            }
             Redemption::Activates => {}
         }
-        let mut after = User { updated_at: now, ..user.clone() };
+        let mut after = User {
+            updated_at: now,
+            ..user.clone()
+        };
         if let Some(licence) = after.licences.get_mut(&holder.product) {
             licence.activated_at = Some(now);
             licence.device = Some(device.clone());
@@ -104,9 +138,14 @@ async fn redeem(ctx: &Context, holder: &CodeHolder, code: &Code, device: &Device
         let entry = Entry {
             id: AuditId::derive(&Seed::of(&["redeem", code.as_str()])),
             at: now,
-            actor: Actor::App { id: user.id.clone() },
+            actor: Actor::App {
+                id: user.id.clone(),
+            },
             operation: "licences.activate".to_owned(),
-            targets: vec![Target::of(&user.id).after(serde_json::json!({ "product": holder.product, "device": device }))],
+            targets: vec![
+                Target::of(&user.id)
+                    .after(serde_json::json!({ "product": holder.product, "device": device })),
+            ],
         };
         let mut transaction = Transaction::new(&ctx.store);
         transaction.edit_user(&holder.tenant, &user, &after, |_| ())?;

@@ -21,7 +21,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
 /// What runs, and how it is triggered.
-pub const FUNCTION: Function = Function::http("activate", |ctx, request| Box::pin(handle(ctx, request)));
+pub const FUNCTION: Function =
+    Function::http("activate", |ctx, request| Box::pin(handle(ctx, request)));
 
 #[derive(OpenApi)]
 #[openapi(paths(check, accept))]
@@ -104,13 +105,32 @@ struct Followed {
 }
 
 async fn follow(ctx: &Context, token: &str) -> Result<Followed, ApiError> {
-    let not_ours = || ApiError::field("token", &Fault::new("invalid_token", "is not that of an activation link"));
-    let link = token::verify::<Activation>(ctx, Audience::Activate, token).await?.ok_or_else(not_ours)?.content;
+    let not_ours = || {
+        ApiError::field(
+            "token",
+            &Fault::new("invalid_token", "is not that of an activation link"),
+        )
+    };
+    let link = token::verify::<Activation>(ctx, Audience::Activate, token)
+        .await?
+        .ok_or_else(not_ours)?
+        .content;
     let tenant = ctx.store.tenant(&link.tid).await?.ok_or_else(not_ours)?;
     let user = ctx.store.user(&link.tid, &link.sub).await?;
     let invitation = ctx.store.invitation(&link.tid, &link.sub).await?;
-    let state = judge(link.facts(), user.as_ref(), invitation.as_ref(), ctx.clock.now());
-    Ok(Followed { link, tenant, user, invitation, state })
+    let state = judge(
+        link.facts(),
+        user.as_ref(),
+        invitation.as_ref(),
+        ctx.clock.now(),
+    );
+    Ok(Followed {
+        link,
+        tenant,
+        user,
+        invitation,
+        state,
+    })
 }
 
 /// Look at an activation link
@@ -120,8 +140,16 @@ async fn follow(ctx: &Context, token: &str) -> Result<Followed, ApiError> {
     responses((status = 200, description = "What the link is good for", body = Checked), (status = "4XX", description = "`invalid_fields`, `malformed_request`", body = Problem, content_type = "application/problem+json")))]
 async fn check(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let Check { token } = http::parse_json(request)?;
-    let Followed { link, tenant, user, state, .. } = follow(ctx, &token).await?;
-    let email = user.and_then(|user| user.email).filter(|_| state == LinkState::Valid);
+    let Followed {
+        link,
+        tenant,
+        user,
+        state,
+        ..
+    } = follow(ctx, &token).await?;
+    let email = user
+        .and_then(|user| user.email)
+        .filter(|_| state == LinkState::Valid);
     let has_password = match &email {
         Some(email) => ctx.store.person(&email.folded()).await?.is_some(),
         None => false,
@@ -145,7 +173,10 @@ async fn accept(ctx: &Context, request: &Request) -> Result<Response, ApiError> 
     let form: Accept = http::parse_json(request)?;
     let followed = follow(ctx, &form.token).await?;
     let scope = format!("{}#{}", followed.link.tid, followed.link.sub);
-    http::once(ctx, &scope, request, async || http::ok(&activate(ctx, form, followed).await?)).await
+    http::once(ctx, &scope, request, async || {
+        http::ok(&activate(ctx, form, followed).await?)
+    })
+    .await
 }
 
 /// How often an acceptance is tried anew because the user was changed meanwhile.
@@ -179,9 +210,25 @@ struct Valid {
 
 fn valid(followed: Followed) -> Result<(Tenant, Valid), ApiError> {
     match followed {
-        Followed { state: LinkState::Valid, user: Some(user), invitation: Some(invitation), tenant, .. } => {
-            let email = user.email.clone().ok_or(ApiError::Link(LinkState::Revoked))?;
-            Ok((tenant, Valid { user, email, invitation }))
+        Followed {
+            state: LinkState::Valid,
+            user: Some(user),
+            invitation: Some(invitation),
+            tenant,
+            ..
+        } => {
+            let email = user
+                .email
+                .clone()
+                .ok_or(ApiError::Link(LinkState::Revoked))?;
+            Ok((
+                tenant,
+                Valid {
+                    user,
+                    email,
+                    invitation,
+                },
+            ))
         }
         Followed { state, .. } => Err(ApiError::Link(state)),
     }
@@ -196,23 +243,50 @@ struct Credentials {
 impl Credentials {
     /// The person has a password: it must be given, and nothing is set anew.
     async fn existing(person: Person, form: Accept) -> Result<Self, ApiError> {
-        let password = Password::presented(form.password).map_err(|fault| ApiError::field("password", &fault))?;
+        let password = Password::presented(form.password)
+            .map_err(|fault| ApiError::field("password", &fault))?;
         let hash = person.password.clone();
-        if off_thread(move || password.matches(Some(&hash))).await? { Ok(Self { person, new: false }) } else { Err(ApiError::WrongCredentials) }
+        if off_thread(move || password.matches(Some(&hash))).await? {
+            Ok(Self { person, new: false })
+        } else {
+            Err(ApiError::WrongCredentials)
+        }
     }
 
-    async fn chosen(form: Accept, valid: &Valid, tenant: &Tenant, ctx: &Context) -> Result<Self, ApiError> {
+    async fn chosen(
+        form: Accept,
+        valid: &Valid,
+        tenant: &Tenant,
+        ctx: &Context,
+    ) -> Result<Self, ApiError> {
         let mut fields = Fields::new();
         let username = fields.required("username", form.username.as_deref(), Username::parse);
         let name = valid.user.display_name();
-        let known = [valid.email.as_str(), &name, tenant.name.as_str(), form.username.as_deref().unwrap_or_default()];
+        let known = [
+            valid.email.as_str(),
+            &name,
+            tenant.name.as_str(),
+            form.username.as_deref().unwrap_or_default(),
+        ];
         let password = fields.take("password", Password::chosen(form.password, &known));
-        let (username, password) = fields.finish(username.zip(password)).map_err(ApiError::Invalid)?;
+        let (username, password) = fields
+            .finish(username.zip(password))
+            .map_err(ApiError::Invalid)?;
         if !ctx.store.username_free(&username).await? {
             return Err(Refusal::UsernameTaken.into());
         }
-        let hash = off_thread(move || password.hash()).await?.map_err(Internal::from)?;
-        Ok(Self { person: Person { email: valid.email.clone(), username, password: hash, created_at: ctx.clock.now() }, new: true })
+        let hash = off_thread(move || password.hash())
+            .await?
+            .map_err(Internal::from)?;
+        Ok(Self {
+            person: Person {
+                email: valid.email.clone(),
+                username,
+                password: hash,
+                created_at: ctx.clock.now(),
+            },
+            new: true,
+        })
     }
 }
 
@@ -223,30 +297,67 @@ enum Hindrance {
 }
 
 /// Uses the invitation up and makes the user active, in one transaction: of two that try, one wins.
-async fn commit(ctx: &Context, tenant: &Tenant, valid: &Valid, credentials: &Credentials) -> Result<Option<Hindrance>, ApiError> {
+async fn commit(
+    ctx: &Context,
+    tenant: &Tenant,
+    valid: &Valid,
+    credentials: &Credentials,
+) -> Result<Option<Hindrance>, ApiError> {
     let now = ctx.clock.now();
     let id = &tenant.id;
-    let Valid { user, email, invitation } = valid;
-    let active = User { activated_at: Some(now), updated_at: now, username: Some(credentials.person.username.clone()), ..user.clone() };
-    let membership = Membership { tenant: id.clone(), tenant_name: tenant.name.to_string(), user: user.id.clone() };
+    let Valid {
+        user,
+        email,
+        invitation,
+    } = valid;
+    let active = User {
+        activated_at: Some(now),
+        updated_at: now,
+        username: Some(credentials.person.username.clone()),
+        ..user.clone()
+    };
+    let membership = Membership {
+        tenant: id.clone(),
+        tenant_name: tenant.name.to_string(),
+        user: user.id.clone(),
+    };
     let mut transaction = Transaction::new(&ctx.store);
     transaction.consume_invitation(id, invitation, now, Hindrance::Moved);
     transaction.edit_user(id, user, &active, |_| Hindrance::Moved)?;
     if credentials.new {
-        transaction.add_person(&credentials.person, Hindrance::Moved, Hindrance::UsernameTaken)?;
+        transaction.add_person(
+            &credentials.person,
+            Hindrance::Moved,
+            Hindrance::UsernameTaken,
+        )?;
     }
     transaction.add_membership(&email.folded(), &membership)?;
     let entry = Entry {
-        id: AuditId::derive(&Seed::of(&["activate", user.id.as_str(), invitation.mail.as_str()])),
+        id: AuditId::derive(&Seed::of(&[
+            "activate",
+            user.id.as_str(),
+            invitation.mail.as_str(),
+        ])),
         at: now,
-        actor: Actor::Invitee { id: user.id.clone() },
+        actor: Actor::Invitee {
+            id: user.id.clone(),
+        },
         operation: "invitations.accept".to_owned(),
-        targets: vec![Target::of(&user.id).after(serde_json::json!({ "username": credentials.person.username }))],
+        targets: vec![
+            Target::of(&user.id)
+                .after(serde_json::json!({ "username": credentials.person.username })),
+        ],
     };
     transaction.audit(id, &entry)?;
-    let Err(failed) = transaction.commit().await? else { return Ok(None) };
+    let Err(failed) = transaction.commit().await? else {
+        return Ok(None);
+    };
     let moved = failed.iter().any(|failed| failed.tag == Hindrance::Moved);
-    Ok(Some(if moved { Hindrance::Moved } else { Hindrance::UsernameTaken }))
+    Ok(Some(if moved {
+        Hindrance::Moved
+    } else {
+        Hindrance::UsernameTaken
+    }))
 }
 
 fn accepted(tenant: &Tenant, valid: &Valid, credentials: &Credentials) -> Accepted {

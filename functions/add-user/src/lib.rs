@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
 /// What runs, and how it is triggered.
-pub const FUNCTION: Function = Function::http("add-user", |ctx, request| Box::pin(handle(ctx, request)));
+pub const FUNCTION: Function =
+    Function::http("add-user", |ctx, request| Box::pin(handle(ctx, request)));
 
 #[derive(OpenApi)]
 #[openapi(paths(handle))]
@@ -46,15 +47,32 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
     caller.require(Permission::UsersWrite)?;
     http::once(ctx, &caller.scope(), &request, async || {
         let form: AddUser = http::parse_json(&request)?;
-        let tenant = ctx.store.tenant(&caller.tenant).await?.ok_or(Internal::Broken("the token's tenant is gone"))?;
+        let tenant = ctx
+            .store
+            .tenant(&caller.tenant)
+            .await?
+            .ok_or(Internal::Broken("the token's tenant is gone"))?;
         let new = form.user.read(&tenant.policy)?;
-        let automatic = tenant.policy.invite_on_create == InviteOnCreate::Automatic && new.draft.email.is_some();
+        let automatic = tenant.policy.invite_on_create == InviteOnCreate::Automatic
+            && new.draft.email.is_some();
         let invite = form.invite.unwrap_or(automatic);
         if invite {
             caller.require(Permission::UsersInvite)?;
         }
         let now = ctx.clock.now();
-        let user = adding::add(ctx, &Adding { rights: &caller.rights, actor: &caller.user, tenant: &tenant, seed: &caller.seed, invite, now }, new).await?;
+        let user = adding::add(
+            ctx,
+            &Adding {
+                rights: &caller.rights,
+                actor: &caller.user,
+                tenant: &tenant,
+                seed: &caller.seed,
+                invite,
+                now,
+            },
+            new,
+        )
+        .await?;
         let view = UserView::new(&user, now, caller.rights.permit(Permission::LicencesAssign));
         http::created(&format!("/v1/users/{}", user.id), &view)
     })

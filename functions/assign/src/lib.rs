@@ -23,7 +23,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
 /// What runs, and how it is triggered.
-pub const FUNCTION: Function = Function::http("assign", |ctx, request| Box::pin(handle(ctx, request)));
+pub const FUNCTION: Function =
+    Function::http("assign", |ctx, request| Box::pin(handle(ctx, request)));
 
 #[derive(OpenApi)]
 #[openapi(paths(products, assign, unassign))]
@@ -98,7 +99,10 @@ struct Assigned {
 
 impl From<Product> for ProductView {
     fn from(product: Product) -> Self {
-        let links = product.links.iter().map(|link| LinkView { label: link.label.to_string(), url: link.url.to_string() });
+        let links = product.links.iter().map(|link| LinkView {
+            label: link.label.to_string(),
+            url: link.url.to_string(),
+        });
         Self {
             id: product.id.to_string(),
             name: product.name.to_string(),
@@ -128,7 +132,9 @@ async fn products(ctx: &Context, request: &Request) -> Result<Response, ApiError
     let caller = Caller::from_request(ctx, request).await?;
     caller.require(Permission::UsersRead)?;
     let products = ctx.store.products(&caller.tenant).await?;
-    http::ok(&Products { products: products.into_iter().map(ProductView::from).collect() })
+    http::ok(&Products {
+        products: products.into_iter().map(ProductView::from).collect(),
+    })
 }
 
 /// Assign licences
@@ -138,7 +144,12 @@ async fn products(ctx: &Context, request: &Request) -> Result<Response, ApiError
     params(("id" = String, Path, description = "The product"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
     responses((status = 200, description = "User by user, and the seats left", body = Assigned), (status = "4XX", description = "`not_found`, `invalid_fields`, `unauthenticated`, `forbidden`; of single users `user_not_found`, `no_seats_left`, `user_deleted`, `user_suspended`, `beyond_your_rights`, `busy`", body = Problem, content_type = "application/problem+json")))]
 async fn assign(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
-    change(ctx, request, |caller, product, now| Assigning { caller, product, now }).await
+    change(ctx, request, |caller, product, now| Assigning {
+        caller,
+        product,
+        now,
+    })
+    .await
 }
 
 /// Un-assign licences
@@ -148,22 +159,57 @@ async fn assign(ctx: &Context, request: &Request) -> Result<Response, ApiError> 
     params(("id" = String, Path, description = "The product"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
     responses((status = 200, description = "User by user, and the seats left", body = Assigned), (status = "4XX", description = "`not_found`, `invalid_fields`, `unauthenticated`, `forbidden`; of single users `user_not_found`, `user_deleted`, `beyond_your_rights`, `busy`", body = Problem, content_type = "application/problem+json")))]
 async fn unassign(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
-    change(ctx, request, |caller, product, now| Unassigning { caller, product: product.id, now }).await
+    change(ctx, request, |caller, product, now| Unassigning {
+        caller,
+        product: product.id,
+        now,
+    })
+    .await
 }
 
-async fn change<C: BulkChange>(ctx: &Context, request: &Request, change: impl FnOnce(Caller, Product, Timestamp) -> C) -> Result<Response, ApiError> {
+async fn change<C: BulkChange>(
+    ctx: &Context,
+    request: &Request,
+    change: impl FnOnce(Caller, Product, Timestamp) -> C,
+) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
     caller.require(Permission::LicencesAssign)?;
     let id = http::path_id(request, "id", ProductId::parse)?;
     http::once(ctx, &caller.scope(), request, async || {
         let Users { users } = http::parse_json(request)?;
         let users = user_ids(&users)?;
-        let product = ctx.store.product(&caller.tenant, &id).await?.ok_or(ApiError::NotFound)?;
+        let product = ctx
+            .store
+            .product(&caller.tenant, &id)
+            .await?
+            .ok_or(ApiError::NotFound)?;
         let tenant = caller.tenant.clone();
-        let done = ctx.store.change_each(&tenant, &users, change(caller.clone(), product, ctx.clock.now())).await?;
-        let Outcomes { done, unchanged, refused, outcomes } = Outcomes::from(done);
-        let product = ctx.store.product(&tenant, &id).await?.ok_or(ApiError::NotFound)?;
-        http::ok(&Assigned { done, unchanged, refused, outcomes, product: product.into() })
+        let done = ctx
+            .store
+            .change_each(
+                &tenant,
+                &users,
+                change(caller.clone(), product, ctx.clock.now()),
+            )
+            .await?;
+        let Outcomes {
+            done,
+            unchanged,
+            refused,
+            outcomes,
+        } = Outcomes::from(done);
+        let product = ctx
+            .store
+            .product(&tenant, &id)
+            .await?
+            .ok_or(ApiError::NotFound)?;
+        http::ok(&Assigned {
+            done,
+            unchanged,
+            refused,
+            outcomes,
+            product: product.into(),
+        })
     })
     .await
 }
@@ -182,7 +228,12 @@ impl Assigning {
     }
 
     fn licence(&self, user: &User) -> Licence {
-        let code = Code::derive(&self.caller.seed.child(&format!("{}/{}/{}", self.product.id, user.id, user.version)));
+        let code = Code::derive(
+            &self
+                .caller
+                .seed
+                .child(&format!("{}/{}/{}", self.product.id, user.id, user.version)),
+        );
         Licence::assigned(code, self.now)
     }
 }
@@ -198,23 +249,49 @@ impl BulkChange for Assigning {
         Ok(!user.licences.contains_key(&self.product.id))
     }
 
-    fn add(&self, transaction: &mut Transaction<'_, Part>, place: usize, user: &User) -> Result<(), StoreError> {
+    fn add(
+        &self,
+        transaction: &mut Transaction<'_, Part>,
+        place: usize,
+        user: &User,
+    ) -> Result<(), StoreError> {
         let licence = self.licence(user);
-        let holder = CodeHolder { tenant: self.tenant().clone(), user: user.id.clone(), product: self.product.id.clone() };
+        let holder = CodeHolder {
+            tenant: self.tenant().clone(),
+            user: user.id.clone(),
+            product: self.product.id.clone(),
+        };
         transaction.add_code(&licence.code, &holder, Part::User(place))?;
-        let mut after = User { updated_at: self.now, ..user.clone() };
+        let mut after = User {
+            updated_at: self.now,
+            ..user.clone()
+        };
         after.licences.insert(self.product.id.clone(), licence);
         transaction.edit_user(self.tenant(), user, &after, |_| Part::User(place))
     }
 
-    fn seal(&self, transaction: &mut Transaction<'_, Part>, users: &[&User]) -> Result<(), StoreError> {
+    fn seal(
+        &self,
+        transaction: &mut Transaction<'_, Part>,
+        users: &[&User],
+    ) -> Result<(), StoreError> {
         let count = u32::try_from(users.len()).unwrap_or(u32::MAX);
         transaction.take_seats(self.tenant(), &self.product, count, Part::Shared);
-        audit(transaction, &self.caller, "licences.assign", &self.product.id, users, self.now)
+        audit(
+            transaction,
+            &self.caller,
+            "licences.assign",
+            &self.product.id,
+            users,
+            self.now,
+        )
     }
 
     fn room(&self) -> Option<(usize, Refusal)> {
-        Some((self.product.remaining() as usize, Refusal::NoSeatsLeft(self.product.id.clone())))
+        Some((
+            self.product.remaining() as usize,
+            Refusal::NoSeatsLeft(self.product.id.clone()),
+        ))
     }
 
     fn learn(&mut self, found: Option<Item>) -> Result<(), StoreError> {
@@ -245,17 +322,41 @@ impl BulkChange for Unassigning {
         Ok(user.licences.contains_key(&self.product))
     }
 
-    fn add(&self, transaction: &mut Transaction<'_, Part>, place: usize, user: &User) -> Result<(), StoreError> {
-        let mut after = User { updated_at: self.now, ..user.clone() };
+    fn add(
+        &self,
+        transaction: &mut Transaction<'_, Part>,
+        place: usize,
+        user: &User,
+    ) -> Result<(), StoreError> {
+        let mut after = User {
+            updated_at: self.now,
+            ..user.clone()
+        };
         if let Some(licence) = after.licences.remove(&self.product) {
             transaction.remove_code(&licence.code);
         }
         transaction.edit_user(&self.caller.tenant, user, &after, |_| Part::User(place))
     }
 
-    fn seal(&self, transaction: &mut Transaction<'_, Part>, users: &[&User]) -> Result<(), StoreError> {
-        transaction.free_seats(&self.caller.tenant, &self.product, u32::try_from(users.len()).unwrap_or(u32::MAX), Part::Shared);
-        audit(transaction, &self.caller, "licences.unassign", &self.product, users, self.now)
+    fn seal(
+        &self,
+        transaction: &mut Transaction<'_, Part>,
+        users: &[&User],
+    ) -> Result<(), StoreError> {
+        transaction.free_seats(
+            &self.caller.tenant,
+            &self.product,
+            u32::try_from(users.len()).unwrap_or(u32::MAX),
+            Part::Shared,
+        );
+        audit(
+            transaction,
+            &self.caller,
+            "licences.unassign",
+            &self.product,
+            users,
+            self.now,
+        )
     }
 }
 
@@ -269,8 +370,25 @@ fn within_reach(caller: &Caller, user: &User) -> Result<(), Refusal> {
     }
 }
 
-fn audit(transaction: &mut Transaction<'_, Part>, caller: &Caller, operation: &str, product: &ProductId, users: &[&User], now: Timestamp) -> Result<(), StoreError> {
-    let label = format!("{product}/{}", users.first().map_or("", |user| user.id.as_str()));
-    let targets = users.iter().map(|user| Target::of(&user.id)).chain([Target::of(product)]).collect();
-    transaction.audit(&caller.tenant, &caller.entry(operation, &label, targets, now))
+fn audit(
+    transaction: &mut Transaction<'_, Part>,
+    caller: &Caller,
+    operation: &str,
+    product: &ProductId,
+    users: &[&User],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let label = format!(
+        "{product}/{}",
+        users.first().map_or("", |user| user.id.as_str())
+    );
+    let targets = users
+        .iter()
+        .map(|user| Target::of(&user.id))
+        .chain([Target::of(product)])
+        .collect();
+    transaction.audit(
+        &caller.tenant,
+        &caller.entry(operation, &label, targets, now),
+    )
 }

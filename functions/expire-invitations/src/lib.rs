@@ -10,7 +10,8 @@ use muster_shared::store::transaction::Transaction;
 use serde_json::{Value, json};
 
 /// What runs, and how it is triggered.
-pub const FUNCTION: Function = Function::event("expire-invitations", |ctx, _| Box::pin(handle(ctx)));
+pub const FUNCTION: Function =
+    Function::event("expire-invitations", |ctx, _| Box::pin(handle(ctx)));
 
 /// How many ended invitations of each part of the index are looked at in one go.
 const PAGE: i32 = 100;
@@ -35,10 +36,21 @@ async fn handle(ctx: &Context) -> Result<Value, Internal> {
     }
 }
 
-async fn end(ctx: &Context, tenant: &TenantId, user: &UserId, now: Timestamp) -> Result<bool, Internal> {
-    let Some(invitation) = ctx.store.invitation(tenant, user).await? else { return Ok(false) };
+async fn end(
+    ctx: &Context,
+    tenant: &TenantId,
+    user: &UserId,
+    now: Timestamp,
+) -> Result<bool, Internal> {
+    let Some(invitation) = ctx.store.invitation(tenant, user).await? else {
+        return Ok(false);
+    };
     let entry = Entry {
-        id: AuditId::derive(&Seed::of(&["expire", user.as_str(), invitation.mail.as_str()])),
+        id: AuditId::derive(&Seed::of(&[
+            "expire",
+            user.as_str(),
+            invitation.mail.as_str(),
+        ])),
         at: now,
         actor: Actor::Schedule,
         operation: "invitations.expire".to_owned(),

@@ -20,33 +20,59 @@ use muster_shared::store::users::Search;
 use tempfile::tempfile;
 
 /// What runs, and how it is triggered.
-pub const FUNCTION: Function = Function::queue("export", |ctx, message| Box::pin(handle(ctx, message)));
+pub const FUNCTION: Function =
+    Function::queue("export", |ctx, message| Box::pin(handle(ctx, message)));
 
 /// How many users are read at a time.
 const PAGE: usize = 500;
 
 async fn handle(ctx: &Context, message: String) -> Result<(), Internal> {
     let (pk, sk) = outbox_keys(&message)?;
-    let (tenant, id) = keys::read_export(&pk, &sk).ok_or(Internal::Broken("the message names no export"))?;
-    let Some(export) = ctx.store.export(&tenant, &id).await? else { return Ok(()) };
+    let (tenant, id) =
+        keys::read_export(&pk, &sk).ok_or(Internal::Broken("the message names no export"))?;
+    let Some(export) = ctx.store.export(&tenant, &id).await? else {
+        return Ok(());
+    };
     if matches!(export.state, ExportState::Done | ExportState::Failed) {
         return Ok(());
     }
-    ctx.store.export_running(&tenant, &id, ctx.clock.now()).await?;
+    ctx.store
+        .export_running(&tenant, &id, ctx.clock.now())
+        .await?;
     let rows = write(ctx, &tenant, &export).await?;
-    Ok(ctx.store.export_ended(&tenant, &id, Some(rows), ctx.clock.now()).await?)
+    Ok(ctx
+        .store
+        .export_ended(&tenant, &id, Some(rows), ctx.clock.now())
+        .await?)
 }
 
 /// Writes the file to disk, row by row, and then to the bucket in parts: memory does not grow with it. The same export
 /// written again replaces its file.
 async fn write(ctx: &Context, tenant: &TenantId, export: &Export) -> Result<u64, Internal> {
-    let company = ctx.store.tenant(tenant).await?.ok_or(Internal::Broken("the export's tenant is gone"))?;
-    let columns = Columns { company, products: ctx.store.products(tenant).await?, extra: export.columns.clone() };
+    let company = ctx
+        .store
+        .tenant(tenant)
+        .await?
+        .ok_or(Internal::Broken("the export's tenant is gone"))?;
+    let columns = Columns {
+        company,
+        products: ctx.store.products(tenant).await?,
+        extra: export.columns.clone(),
+    };
     let mut sheet = Sheet::new(export.format, tempfile()?, &columns.headings())?;
     let (mut rows, mut after) = (0, None);
     loop {
         let now = ctx.clock.now();
-        let page = ctx.store.list_users(tenant, &Search::Name(String::new()), after.as_deref(), PAGE, |user| export.filter.admits(user, now)).await?;
+        let page = ctx
+            .store
+            .list_users(
+                tenant,
+                &Search::Name(String::new()),
+                after.as_deref(),
+                PAGE,
+                |user| export.filter.admits(user, now),
+            )
+            .await?;
         for user in &page.users {
             sheet.write(&columns.cells(user, now))?;
             rows += 1;
@@ -58,7 +84,9 @@ async fn write(ctx: &Context, tenant: &TenantId, export: &Export) -> Result<u64,
     }
     let mut file = sheet.finish()?;
     file.seek(SeekFrom::Start(0))?;
-    let mut upload = ctx.files.writer(export.key(tenant), export.format.content_type());
+    let mut upload = ctx
+        .files
+        .writer(export.key(tenant), export.format.content_type());
     let mut buffer = vec![0; 256 * 1024];
     loop {
         let read = file.read(&mut buffer)?;
@@ -102,7 +130,11 @@ impl Columns {
             ExtraColumn::Class => ("Class", 10.0),
             ExtraColumn::Licences => ("Licences", 40.0),
         });
-        USUAL.into_iter().chain(extra).map(|(name, width)| Heading { name, width }).collect()
+        USUAL
+            .into_iter()
+            .chain(extra)
+            .map(|(name, width)| Heading { name, width })
+            .collect()
     }
 
     fn cells<'a>(&'a self, user: &'a User, now: Timestamp) -> Vec<Cell<'a>> {
@@ -121,7 +153,9 @@ impl Columns {
             Cell::from(user.status(now).words()),
         ];
         cells.extend(self.extra.iter().map(|column| match column {
-            ExtraColumn::ExternalId => Cell::from(user.external_id.as_ref().map(ExternalId::as_str)),
+            ExtraColumn::ExternalId => {
+                Cell::from(user.external_id.as_ref().map(ExternalId::as_str))
+            }
             ExtraColumn::Kind => Cell::from(user.kind.as_str()),
             ExtraColumn::Class => Cell::from(user.rights.class.as_str()),
             ExtraColumn::Licences => Cell::from(self.licences(user)),
@@ -140,7 +174,17 @@ impl Columns {
 
 /// The class, and the roles where they count.
 fn role(user: &User) -> String {
-    let roles: Vec<&str> = user.rights.roles.iter().copied().map(Role::as_str).collect();
+    let roles: Vec<&str> = user
+        .rights
+        .roles
+        .iter()
+        .copied()
+        .map(Role::as_str)
+        .collect();
     let class = user.rights.class.as_str();
-    if roles.is_empty() { class.to_owned() } else { format!("{class}: {}", roles.join(", ")) }
+    if roles.is_empty() {
+        class.to_owned()
+    } else {
+        format!("{class}: {}", roles.join(", "))
+    }
 }

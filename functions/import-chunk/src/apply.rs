@@ -33,40 +33,43 @@ enum Part {
     Checkpoint,
 }
 
+/// What all groups of a chunk have in common.
+struct Applying<'a> {
+    ctx: &'a Context,
+    plan: &'a PlanOf,
+    import: &'a Import,
+    tenant: Tenant,
+}
+
 /// Carries out all rows from the checkpoint on; none if another worker overtook.
-pub async fn run(ctx: &Context, plan: &PlanOf, import: &Import, mut chunk: Chunk) -> Result<Option<Chunk>, Internal> {
-    let tenant = ctx.store.tenant(&plan.tenant).await?.ok_or(Internal::Broken("the import's tenant is gone"))?;
-    let steps = read_steps(ctx, &tenant, import, &chunk).await?;
+pub async fn run(
+    ctx: &Context,
+    plan: &PlanOf,
+    import: &Import,
+    mut chunk: Chunk,
+) -> Result<Option<Chunk>, Internal> {
+    let tenant = ctx
+        .store
+        .tenant(&plan.tenant)
+        .await?
+        .ok_or(Internal::Broken("the import's tenant is gone"))?;
+    let applying = Applying {
+        ctx,
+        plan,
+        import,
+        tenant,
+    };
+    let steps = applying.steps(&chunk).await?;
     let mut rest = steps.get(chunk.next as usize..).unwrap_or_default();
     while !rest.is_empty() {
         let (group, after) = rest.split_at(group_size(rest));
-        match apply(ctx, plan, import, &chunk, group).await? {
+        match applying.apply(&chunk, group).await? {
             Some(moved) => chunk = moved,
             None => return Ok(None),
         }
         rest = after;
     }
     Ok(Some(chunk))
-}
-
-async fn read_steps(ctx: &Context, tenant: &Tenant, import: &Import, chunk: &Chunk) -> Result<Vec<Step>, Internal> {
-    const GONE: Internal = Internal::Broken("the plan is gone");
-    if chunk.rows == 0 {
-        return Ok(Vec::new());
-    }
-    let key = import.plan_key(&tenant.id).ok_or(GONE)?;
-    let heading = ctx.files.read_range(&key, 0, import.heading).await?.ok_or(GONE)?;
-    let part = ctx.files.read_range(&key, chunk.from, chunk.to).await?.ok_or(GONE)?;
-    let rows = PlanReader::new(&heading)?.rows(&part).map(|row| Ok(step(&row?, tenant)));
-    rows.filter_map(Result::transpose).collect()
-}
-
-/// What a row of the plan asks for, if it asks for anything.
-fn step(row: &PlanRow, tenant: &Tenant) -> Option<Step> {
-    let verdict = row.verdict();
-    let outcome = Outcome::parse(verdict.outcome).filter(|outcome| matches!(outcome, Outcome::Created | Outcome::Updated))?;
-    let user = UserId::parse(verdict.user).ok()?;
-    Some(Step { line: row.row.line, outcome, user, version: verdict.version.parse().ok(), said: UserRow::read(&row.row, &tenant.policy) })
 }
 
 /// How many of the steps fit into one transaction, beside the checkpoint and the audit entry.
@@ -83,71 +86,165 @@ fn group_size(steps: &[Step]) -> usize {
     steps.iter().take_while(fits).count().max(1)
 }
 
-/// Does a group in one transaction. Steps that can no longer be done as planned become exceptions, and the others are
-/// done without them.
-async fn apply(ctx: &Context, plan: &PlanOf, import: &Import, chunk: &Chunk, group: &[Step]) -> Result<Option<Chunk>, Internal> {
-    let mut refused: Vec<Option<RowFault>> = group.iter().map(|step| step.said.as_ref().err().cloned()).collect();
-    loop {
-        let now = ctx.clock.now();
-        let current = current(ctx, plan, group, &refused).await?;
-        let mut transaction = Transaction::new(&ctx.store);
-        let mut targets = Vec::new();
-        for (place, step) in group.iter().enumerate() {
-            if refused[place].is_none() {
-                match add(&mut transaction, plan, place, step, current[place].as_ref(), now)? {
-                    Ok(target) => targets.push(target),
-                    Err(fault) => refused[place] = Some(fault),
+impl Applying<'_> {
+    /// The steps of a chunk, read from the plan.
+    async fn steps(&self, chunk: &Chunk) -> Result<Vec<Step>, Internal> {
+        const GONE: Internal = Internal::Broken("the plan is gone");
+        if chunk.rows == 0 {
+            return Ok(Vec::new());
+        }
+        let key = self.import.plan_key(&self.tenant.id).ok_or(GONE)?;
+        let heading = self
+            .ctx
+            .files
+            .read_range(&key, 0, self.import.heading)
+            .await?
+            .ok_or(GONE)?;
+        let part = self
+            .ctx
+            .files
+            .read_range(&key, chunk.from, chunk.to)
+            .await?
+            .ok_or(GONE)?;
+        let rows = PlanReader::new(&heading)?.rows(&part);
+        rows.map(|row| Ok(self.step(&row?)))
+            .filter_map(Result::transpose)
+            .collect()
+    }
+
+    /// What a row of the plan asks for, if it asks for anything.
+    fn step(&self, row: &PlanRow) -> Option<Step> {
+        let verdict = row.verdict();
+        let outcome = Outcome::parse(verdict.outcome)
+            .filter(|outcome| matches!(outcome, Outcome::Created | Outcome::Updated))?;
+        let user = UserId::parse(verdict.user).ok()?;
+        Some(Step {
+            line: row.row.line,
+            outcome,
+            user,
+            version: verdict.version.parse().ok(),
+            said: UserRow::read(&row.row, &self.tenant.policy),
+        })
+    }
+
+    /// Does a group in one transaction. Steps that can no longer be done as planned become exceptions, and the others
+    /// are done without them.
+    async fn apply(&self, chunk: &Chunk, group: &[Step]) -> Result<Option<Chunk>, Internal> {
+        let mut refused: Vec<Option<RowFault>> = group
+            .iter()
+            .map(|step| step.said.as_ref().err().cloned())
+            .collect();
+        loop {
+            let now = self.ctx.clock.now();
+            let current = self.current(group, &refused).await?;
+            let mut transaction = Transaction::new(&self.ctx.store);
+            let mut targets = Vec::new();
+            for (place, step) in group.iter().enumerate() {
+                if refused[place].is_none() {
+                    match self.add(&mut transaction, place, step, current[place].as_ref(), now)? {
+                        Ok(target) => targets.push(target),
+                        Err(fault) => refused[place] = Some(fault),
+                    }
+                }
+            }
+            let moved = moved(chunk, group, &refused);
+            transaction.checkpoint(self.plan, chunk, &moved, Part::Checkpoint)?;
+            if !targets.is_empty() {
+                transaction.audit(&self.tenant.id, &entry(self.import, chunk, targets, now))?;
+            }
+            let Err(failed) = transaction.commit().await? else {
+                return Ok(Some(moved));
+            };
+            for failed in failed {
+                match failed.tag {
+                    Part::Checkpoint => return Ok(None),
+                    Part::Step(place, refusal) => refused[place] = Some(refusal.into()),
                 }
             }
         }
-        let moved = moved(chunk, group, &refused);
-        transaction.checkpoint(plan, chunk, &moved, Part::Checkpoint)?;
-        if !targets.is_empty() {
-            transaction.audit(&plan.tenant, &entry(import, chunk, targets, now))?;
-        }
-        let Err(failed) = transaction.commit().await? else { return Ok(Some(moved)) };
-        for failed in failed {
-            match failed.tag {
-                Part::Checkpoint => return Ok(None),
-                Part::Step(place, refusal) => refused[place] = Some(refusal.into()),
-            }
-        }
     }
-}
 
-/// The users that the group changes, as they stand now.
-async fn current(ctx: &Context, plan: &PlanOf, group: &[Step], refused: &[Option<RowFault>]) -> Result<Vec<Option<User>>, Internal> {
-    let changed = |(step, refused): &(&Step, &Option<RowFault>)| step.outcome == Outcome::Updated && refused.is_none();
-    let ids: Vec<UserId> = group.iter().zip(refused).filter(changed).map(|(step, _)| step.user.clone()).collect();
-    let mut users = ctx.store.users(&plan.tenant, &ids).await?.into_iter();
-    Ok(group.iter().zip(refused).map(|each| if changed(&each) { users.next().flatten() } else { None }).collect())
-}
-
-/// Adds what a step needs to the transaction, or says why it can no longer be done.
-fn add(transaction: &mut Transaction<'_, Part>, plan: &PlanOf, place: usize, step: &Step, current: Option<&User>, now: Timestamp) -> Result<Result<Target, RowFault>, StoreError> {
-    let Ok(said) = &step.said else { return Ok(Err(moved_on())) };
-    let tag = |refusal| Part::Step(place, refusal);
-    if step.outcome == Outcome::Created {
-        let Ok(draft) = said.draft(&muster_shared::domain::tenant::Policy::default()) else { return Ok(Err(moved_on())) };
-        transaction.add_user(&plan.tenant, &User::new(step.user.clone(), draft, now), tag)?;
-        return Ok(Ok(Target::of(&step.user)));
+    /// The users that the group changes, as they stand now.
+    async fn current(
+        &self,
+        group: &[Step],
+        refused: &[Option<RowFault>],
+    ) -> Result<Vec<Option<User>>, Internal> {
+        let changed = |(step, refused): &(&Step, &Option<RowFault>)| {
+            step.outcome == Outcome::Updated && refused.is_none()
+        };
+        let ids: Vec<UserId> = group
+            .iter()
+            .zip(refused)
+            .filter(changed)
+            .map(|(step, _)| step.user.clone())
+            .collect();
+        let mut users = self
+            .ctx
+            .store
+            .users(&self.tenant.id, &ids)
+            .await?
+            .into_iter();
+        Ok(group
+            .iter()
+            .zip(refused)
+            .map(|each| {
+                if changed(&each) {
+                    users.next().flatten()
+                } else {
+                    None
+                }
+            })
+            .collect())
     }
-    let Some(before) = current.filter(|user| Some(user.version) == step.version) else { return Ok(Err(moved_on())) };
-    match said.applied(before, now) {
-        Ok(Some(after)) => {
-            transaction.edit_user(&plan.tenant, before, &after, tag)?;
-            if before.invited.is_some() && after.invited.is_none() {
-                transaction.withdraw_invitation(&plan.tenant, &before.id);
-            }
-            Ok(Ok(Target::of(&step.user)))
+
+    /// Adds what a step needs to the transaction, or says why it can no longer be done.
+    fn add(
+        &self,
+        transaction: &mut Transaction<'_, Part>,
+        place: usize,
+        step: &Step,
+        current: Option<&User>,
+        now: Timestamp,
+    ) -> Result<Result<Target, RowFault>, StoreError> {
+        let Ok(said) = &step.said else {
+            return Ok(Err(moved_on()));
+        };
+        let tag = |refusal| Part::Step(place, refusal);
+        if step.outcome == Outcome::Created {
+            let draft = match said.draft(&self.tenant.policy) {
+                Ok(draft) => draft,
+                Err(fault) => return Ok(Err(fault)),
+            };
+            transaction.add_user(
+                &self.tenant.id,
+                &User::new(step.user.clone(), draft, now),
+                tag,
+            )?;
+            return Ok(Ok(Target::of(&step.user)));
         }
-        Ok(None) => Ok(Err(moved_on())),
-        Err(refusal) => Ok(Err(refusal.into())),
+        let Some(before) = current.filter(|user| Some(user.version) == step.version) else {
+            return Ok(Err(moved_on()));
+        };
+        match said.applied(before, now) {
+            Ok(Some(after)) => {
+                transaction.edit_user(&self.tenant.id, before, &after, tag)?;
+                if before.invited.is_some() && after.invited.is_none() {
+                    transaction.withdraw_invitation(&self.tenant.id, &before.id);
+                }
+                Ok(Ok(Target::of(&step.user)))
+            }
+            Ok(None) => Ok(Err(moved_on())),
+            Err(refusal) => Ok(Err(refusal.into())),
+        }
     }
 }
 
 fn moved_on() -> RowFault {
-    RowFault { code: "changed_since_plan", message: "The user was changed after the plan was made; import the row again.".to_owned() }
+    RowFault {
+        code: "changed_since_plan",
+        message: "The user was changed after the plan was made; import the row again.".to_owned(),
+    }
 }
 
 /// The chunk with its checkpoint behind the group.
@@ -155,16 +252,39 @@ fn moved(chunk: &Chunk, group: &[Step], refused: &[Option<RowFault>]) -> Chunk {
     let mut moved = chunk.clone();
     for (step, refused) in group.iter().zip(refused) {
         moved.next += 1;
-        moved.done.add(if refused.is_some() { Outcome::Refused } else { step.outcome });
+        moved.done.add(if refused.is_some() {
+            Outcome::Refused
+        } else {
+            step.outcome
+        });
         if let Some(fault) = refused {
-            moved.exceptions.push(Exception { line: step.line, outcome: Outcome::Refused, code: fault.code.to_owned(), message: fault.message.clone() });
+            moved.exceptions.push(Exception {
+                line: step.line,
+                outcome: Outcome::Refused,
+                code: fault.code.to_owned(),
+                message: fault.message.clone(),
+            });
         }
     }
     moved
 }
 
 fn entry(import: &Import, chunk: &Chunk, targets: Vec<Target>, at: Timestamp) -> Entry {
-    let id = AuditId::derive(&Seed::of(&["import", import.id.as_str(), &chunk.number.to_string(), &chunk.next.to_string()]));
-    let targets = targets.into_iter().chain([Target::of(&import.id)]).collect();
-    Entry { id, at, actor: import.actor.clone(), operation: "users.import".to_owned(), targets }
+    let id = AuditId::derive(&Seed::of(&[
+        "import",
+        import.id.as_str(),
+        &chunk.number.to_string(),
+        &chunk.next.to_string(),
+    ]));
+    let targets = targets
+        .into_iter()
+        .chain([Target::of(&import.id)])
+        .collect();
+    Entry {
+        id,
+        at,
+        actor: import.actor.clone(),
+        operation: "users.import".to_owned(),
+        targets,
+    }
 }

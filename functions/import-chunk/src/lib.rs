@@ -12,13 +12,22 @@ use muster_shared::store::keys;
 use muster_shared::store::transaction::Transaction;
 
 /// What runs, and how it is triggered.
-pub const FUNCTION: Function = Function::queue("import-chunk", |ctx, message| Box::pin(handle(ctx, message)));
+pub const FUNCTION: Function = Function::queue("import-chunk", |ctx, message| {
+    Box::pin(handle(ctx, message))
+});
 
 async fn handle(ctx: &Context, message: String) -> Result<(), Internal> {
     let (pk, _) = outbox_keys(&message)?;
-    let (tenant, import, plan, number) = keys::read_chunk(&pk).ok_or(Internal::Broken("the message names no chunk"))?;
-    let plan = PlanOf { tenant, import, plan };
-    let Some(import) = ctx.store.import(&plan.tenant, &plan.import).await? else { return Ok(()) };
+    let (tenant, import, plan, number) =
+        keys::read_chunk(&pk).ok_or(Internal::Broken("the message names no chunk"))?;
+    let plan = PlanOf {
+        tenant,
+        import,
+        plan,
+    };
+    let Some(import) = ctx.store.import(&plan.tenant, &plan.import).await? else {
+        return Ok(());
+    };
     if import.state != ImportState::Importing || import.plan.as_ref() != Some(&plan.plan) {
         return Ok(());
     }
@@ -27,7 +36,11 @@ async fn handle(ctx: &Context, message: String) -> Result<(), Internal> {
             ctx.store.release_chunk(&plan, next).await?;
         }
     }
-    let chunk = ctx.store.chunk(&plan, number).await?.ok_or(Internal::Broken("the plan lacks a chunk"))?;
+    let chunk = ctx
+        .store
+        .chunk(&plan, number)
+        .await?
+        .ok_or(Internal::Broken("the plan lacks a chunk"))?;
     if !chunk.finished && !carry_out(ctx, &plan, &import, chunk).await? {
         return Ok(());
     }
@@ -35,8 +48,15 @@ async fn handle(ctx: &Context, message: String) -> Result<(), Internal> {
 }
 
 /// Carries the chunk out from its checkpoint on; false if another worker is at it and ahead.
-async fn carry_out(ctx: &Context, plan: &PlanOf, import: &Import, chunk: Chunk) -> Result<bool, Internal> {
-    let Some(chunk) = apply::run(ctx, plan, import, chunk).await? else { return Ok(false) };
+async fn carry_out(
+    ctx: &Context,
+    plan: &PlanOf,
+    import: &Import,
+    chunk: Chunk,
+) -> Result<bool, Internal> {
+    let Some(chunk) = apply::run(ctx, plan, import, chunk).await? else {
+        return Ok(false);
+    };
     let mut transaction = Transaction::new(&ctx.store);
     transaction.finish_chunk(plan, &chunk, ctx.clock.now(), ())?;
     // An earlier delivery may have finished it: it is counted once.
@@ -46,12 +66,21 @@ async fn carry_out(ctx: &Context, plan: &PlanOf, import: &Import, chunk: Chunk) 
 
 /// Writes the report if this was the last chunk. Two workers may both find so: they write the same.
 async fn end(ctx: &Context, plan: &PlanOf) -> Result<(), Internal> {
-    let Some(import) = ctx.store.import(&plan.tenant, &plan.import).await? else { return Ok(()) };
+    let Some(import) = ctx.store.import(&plan.tenant, &plan.import).await? else {
+        return Ok(());
+    };
     if import.state != ImportState::Importing || import.chunks_done < import.chunks {
         return Ok(());
     }
     report::write(ctx, plan, &import).await?;
-    ctx.store.finish_import(&plan.tenant, &plan.import, Import::final_state(import.done), ctx.clock.now()).await?;
+    ctx.store
+        .finish_import(
+            &plan.tenant,
+            &plan.import,
+            Import::final_state(import.done),
+            ctx.clock.now(),
+        )
+        .await?;
     tracing::info!(import = %import.id, rows = import.done.rows(), "imported");
     Ok(())
 }

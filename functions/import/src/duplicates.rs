@@ -56,7 +56,9 @@ pub struct Duplicate {
 
 /// Reads the whole file once; every duplicate, in the order of lines.
 pub async fn find(ctx: &Context, key: &str) -> Result<Result<Vec<Duplicate>, FileError>, Internal> {
-    let Some(mut stream) = ctx.files.read(key).await? else { return Ok(Err(FileError::Empty)) };
+    let Some(mut stream) = ctx.files.read(key).await? else {
+        return Ok(Err(FileError::Empty));
+    };
     let mut partitions = Partitions::new()?;
     let (mut reader, mut rows) = (Reader::new(), Vec::new());
     while let Some(bytes) = stream.next().await? {
@@ -81,7 +83,10 @@ struct Partitions {
 impl Partitions {
     fn new() -> Result<Self, Internal> {
         let file = |_| Ok::<_, std::io::Error>(BufWriter::with_capacity(4 * 1024, tempfile()?));
-        Ok(Self { files: (0..PARTITIONS).map(file).collect::<Result<_, _>>()?, hasher: RandomState::new() })
+        Ok(Self {
+            files: (0..PARTITIONS).map(file).collect::<Result<_, _>>()?,
+            hasher: RandomState::new(),
+        })
     }
 
     fn add(&mut self, rows: &[Row]) -> Result<(), Internal> {
@@ -108,7 +113,9 @@ impl Partitions {
     fn finish(self) -> Result<Vec<Duplicate>, Internal> {
         let mut duplicates = Vec::new();
         for file in self.files {
-            let mut file = file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+            let mut file = file
+                .into_inner()
+                .map_err(std::io::IntoInnerError::into_error)?;
             file.seek(SeekFrom::Start(0))?;
             duplicates_of(BufReader::new(file), &mut duplicates)?;
         }
@@ -121,8 +128,20 @@ fn duplicates_of(mut file: impl Read, duplicates: &mut Vec<Duplicate>) -> Result
     let mut firsts: HashMap<u64, u64> = HashMap::new();
     let mut record = [0; 16];
     while read_record(&mut file, &mut record)? {
-        let [hash, noted] = [0, 8].map(|at| record[at..at + 8].iter().rev().fold(0_u64, |number, byte| number << 8 | u64::from(*byte)));
-        let (line, twice) = (noted >> 1, if noted & 1 == 1 { Twice::Email } else { Twice::ExternalId });
+        let [hash, noted] = [0, 8].map(|at| {
+            record[at..at + 8]
+                .iter()
+                .rev()
+                .fold(0_u64, |number, byte| number << 8 | u64::from(*byte))
+        });
+        let (line, twice) = (
+            noted >> 1,
+            if noted & 1 == 1 {
+                Twice::Email
+            } else {
+                Twice::ExternalId
+            },
+        );
         // Records of one hash stand in the order of the file, so the first one is the first line.
         let first = *firsts.entry(hash).or_insert(line);
         if first != line {
@@ -148,7 +167,8 @@ mod tests {
     fn every_later_row_with_the_same_value_is_found() {
         let mut reader = Reader::new();
         let mut rows = Vec::new();
-        let file = "External ID,Email\nA,x@example.com\nB,\na ,y@example.com\nC,X@EXAMPLE.com\nA,\n";
+        let file =
+            "External ID,Email\nA,x@example.com\nB,\na ,y@example.com\nC,X@EXAMPLE.com\nA,\n";
         reader.push(file.as_bytes(), &mut rows).unwrap();
         reader.finish(&mut rows).unwrap();
         let mut partitions = Partitions::new().unwrap();
@@ -158,9 +178,21 @@ mod tests {
         assert_eq!(
             found,
             [
-                Duplicate { line: 4, twice: external_id, first: 2 },
-                Duplicate { line: 5, twice: Twice::Email, first: 2 },
-                Duplicate { line: 6, twice: external_id, first: 2 },
+                Duplicate {
+                    line: 4,
+                    twice: external_id,
+                    first: 2
+                },
+                Duplicate {
+                    line: 5,
+                    twice: Twice::Email,
+                    first: 2
+                },
+                Duplicate {
+                    line: 6,
+                    twice: external_id,
+                    first: 2
+                },
             ]
         );
     }

@@ -19,7 +19,8 @@ use plan::Planner;
 use serde::Deserialize;
 
 /// What runs, and how it is triggered.
-pub const FUNCTION: Function = Function::queue("import", |ctx, message| Box::pin(handle(ctx, message)));
+pub const FUNCTION: Function =
+    Function::queue("import", |ctx, message| Box::pin(handle(ctx, message)));
 
 /// An "object created" event of S3 as the event bus delivers it (Amazon S3 user guide, "`EventBridge` event message
 /// structure"). Fields that nothing is done with are left out.
@@ -42,19 +43,30 @@ struct Object {
 }
 
 async fn handle(ctx: &Context, message: String) -> Result<(), Internal> {
-    let Event { detail: Detail { object } } = serde_json::from_str(&message)?;
-    let Some(source) = Source::of_key(&object.key) else { return Ok(()) };
+    let Event {
+        detail: Detail { object },
+    } = serde_json::from_str(&message)?;
+    let Some(source) = Source::of_key(&object.key) else {
+        return Ok(());
+    };
     let (Source::Upload { tenant: id, .. } | Source::Drop { tenant: id, .. }) = &source;
-    let Some(tenant) = ctx.store.tenant(id).await? else { return Ok(()) };
-    let Some(import) = find(ctx, &source, &object).await? else { return Ok(()) };
-    let Some(import) = claim(ctx, &tenant.id, import, &object).await? else { return Ok(()) };
+    let Some(tenant) = ctx.store.tenant(id).await? else {
+        return Ok(());
+    };
+    let Some(import) = find(ctx, &source, &object).await? else {
+        return Ok(());
+    };
+    let Some(import) = claim(ctx, &tenant.id, import, &object).await? else {
+        return Ok(());
+    };
     let checked = check(ctx, &tenant, import.clone()).await?;
     if !ctx.store.move_import(&tenant.id, &import, &checked).await? {
         // A newer upload, or another delivery of this event, took over; its plan counts.
         return Ok(());
     }
     tracing::info!(import = %checked.id, rows = checked.planned.rows(), "planned");
-    let direct = matches!(source, Source::Drop { .. }) && tenant.policy.import_mode == ImportMode::Direct;
+    let direct =
+        matches!(source, Source::Drop { .. }) && tenant.policy.import_mode == ImportMode::Direct;
     if direct && checked.state == ImportState::Ready && checked.planned.refused == 0 {
         commit(ctx, &tenant.id, &checked).await?;
     }
@@ -69,7 +81,13 @@ async fn find(ctx: &Context, source: &Source, object: &Object) -> Result<Option<
     };
     let now = ctx.clock.now();
     let id = ImportId::derive(&Seed::of(&["drop", &object.key, &object.sequencer]));
-    let import = Import::begun(id.clone(), Actor::Import { id: id.clone() }, Some(file_name.clone()), object.key.clone(), now);
+    let import = Import::begun(
+        id.clone(),
+        Actor::Import { id: id.clone() },
+        Some(file_name.clone()),
+        object.key.clone(),
+        now,
+    );
     let mut transaction = Transaction::new(&ctx.store);
     transaction.add_import(tenant, &import, ())?;
     transaction.audit(tenant, &entry(&import, "imports.drop", now))?;
@@ -80,16 +98,31 @@ async fn find(ctx: &Context, source: &Source, object: &Object) -> Result<Option<
 
 fn entry(import: &Import, operation: &str, at: jiff::Timestamp) -> Entry {
     let id = AuditId::derive(&Seed::of(&[operation, import.id.as_str()]));
-    Entry { id, at, actor: import.actor.clone(), operation: operation.to_owned(), targets: vec![Target::of(&import.id)] }
+    Entry {
+        id,
+        at,
+        actor: import.actor.clone(),
+        operation: operation.to_owned(),
+        targets: vec![Target::of(&import.id)],
+    }
 }
 
 /// Makes this the attempt whose plan counts; none if the event is old, or the import has been committed or cancelled.
-async fn claim(ctx: &Context, tenant: &TenantId, import: Import, object: &Object) -> Result<Option<Import>, Internal> {
+async fn claim(
+    ctx: &Context,
+    tenant: &TenantId,
+    import: Import,
+    object: &Object,
+) -> Result<Option<Import>, Internal> {
     let mut current = Some(import);
     while let Some(import) = current.filter(Import::plannable) {
         let known = import.sequencer.as_deref().unwrap_or_default();
         let order = (object.sequencer.len(), object.sequencer.as_str()).cmp(&(known.len(), known));
-        if order.is_lt() || (order.is_eq() && import.sequencer.is_some() && import.state != ImportState::Checking) {
+        if order.is_lt()
+            || (order.is_eq()
+                && import.sequencer.is_some()
+                && import.state != ImportState::Checking)
+        {
             return Ok(None);
         }
         let claimed = Import {
@@ -111,7 +144,11 @@ async fn claim(ctx: &Context, tenant: &TenantId, import: Import, object: &Object
 async fn check(ctx: &Context, tenant: &Tenant, import: Import) -> Result<Import, Internal> {
     let rights = rights(ctx, tenant, &import.actor).await?;
     let planned = match duplicates::find(ctx, &import.key).await? {
-        Ok(duplicates) => Planner::new(ctx, tenant, &import, rights).run(duplicates).await?,
+        Ok(duplicates) => {
+            Planner::new(ctx, tenant, &import, rights)
+                .run(duplicates)
+                .await?
+        }
         Err(fault) => Err(fault),
     };
     let now = ctx.clock.now();
@@ -120,7 +157,12 @@ async fn check(ctx: &Context, tenant: &Tenant, import: Import) -> Result<Import,
             state: ImportState::Ready,
             encoding: Some(planned.summary.encoding.to_string()),
             delimiter: Some(planned.summary.delimiter.name().to_owned()),
-            ignored_columns: planned.summary.header.ignored().map(str::to_owned).collect(),
+            ignored_columns: planned
+                .summary
+                .header
+                .ignored()
+                .map(str::to_owned)
+                .collect(),
             heading: planned.heading,
             planned: planned.counts,
             done: Counts::default(),
@@ -131,28 +173,58 @@ async fn check(ctx: &Context, tenant: &Tenant, import: Import) -> Result<Import,
             updated_at: now,
             ..import
         },
-        Err(fault) => Import { state: ImportState::Invalid, fault: Some(told(&fault)), updated_at: now, ..import },
+        Err(fault) => Import {
+            state: ImportState::Invalid,
+            fault: Some(told(&fault)),
+            updated_at: now,
+            ..import
+        },
     })
 }
 
 fn told(fault: &FileError) -> RowProblem {
-    RowProblem { line: fault.line().unwrap_or(1), code: fault.code().to_owned(), message: fault.to_string() }
+    RowProblem {
+        line: fault.line().unwrap_or(1),
+        code: fault.code().to_owned(),
+        message: fault.to_string(),
+    }
 }
 
 /// What the importing user holds. A file dropped by the tenant's own job may what a user manager may.
 async fn rights(ctx: &Context, tenant: &Tenant, actor: &Actor) -> Result<Rights, Internal> {
     let Actor::User { id } = actor else {
-        return Ok(Rights { class: Class::Standard, roles: [Role::UserManager].into() });
+        return Ok(Rights {
+            class: Class::Standard,
+            roles: [Role::UserManager].into(),
+        });
     };
-    let user = ctx.store.user(&tenant.id, id).await?.filter(|user| user.status(ctx.clock.now()) == Status::Active);
-    Ok(user.map(|user| user.rights).filter(|rights| rights.permit(Permission::ImportsRun)).unwrap_or_default())
+    let user = ctx
+        .store
+        .user(&tenant.id, id)
+        .await?
+        .filter(|user| user.status(ctx.clock.now()) == Status::Active);
+    Ok(user
+        .map(|user| user.rights)
+        .filter(|rights| rights.permit(Permission::ImportsRun))
+        .unwrap_or_default())
 }
 
 async fn commit(ctx: &Context, tenant: &TenantId, import: &Import) -> Result<(), Internal> {
-    let Some(plan) = import.plan.clone() else { return Ok(()) };
+    let Some(plan) = import.plan.clone() else {
+        return Ok(());
+    };
     let now = ctx.clock.now();
     let mut transaction = Transaction::new(&ctx.store);
-    transaction.commit_import(&PlanOf { tenant: tenant.clone(), import: import.id.clone(), plan }, import.planned, now, ())?;
+    transaction.commit_import(
+        &PlanOf {
+            tenant: tenant.clone(),
+            import: import.id.clone(),
+            plan,
+        },
+        import.planned,
+        now,
+        (),
+    )?;
     transaction.audit(tenant, &entry(import, "imports.commit", now))?;
     // Somebody may have committed or cancelled it meanwhile.
     let _ = transaction.commit().await?;

@@ -14,7 +14,9 @@ use muster_shared::domain::refusal::Refusal;
 use muster_shared::domain::tenant::Tenant;
 use muster_shared::domain::user::User;
 use muster_shared::error::Internal;
-use muster_shared::files::{FileError, Form, PlanWriter, Reader, Row, RowFault, Summary, Upload, UserRow, Verdict};
+use muster_shared::files::{
+    FileError, Form, PlanWriter, Reader, Row, RowFault, Summary, Upload, UserRow, Verdict,
+};
 use muster_shared::store::imports::PlanOf;
 use muster_shared::store::users::Unique;
 
@@ -63,13 +65,23 @@ struct Decided {
 impl<'a> Planner<'a> {
     /// A planner with the rights of whoever imports.
     pub fn new(ctx: &'a Context, tenant: &'a Tenant, import: &'a Import, rights: Rights) -> Self {
-        Self { ctx, tenant, import, rights }
+        Self {
+            ctx,
+            tenant,
+            import,
+            rights,
+        }
     }
 
     /// Reads the file again and plans row by row; several batches are compared with the table at a time, and come out
     /// in the order of the file.
-    pub async fn run(&self, duplicates: Vec<Duplicate>) -> Result<Result<Planned, FileError>, Internal> {
-        let Some(mut stream) = self.ctx.files.read(&self.import.key).await? else { return Ok(Err(FileError::Empty)) };
+    pub async fn run(
+        &self,
+        duplicates: Vec<Duplicate>,
+    ) -> Result<Result<Planned, FileError>, Internal> {
+        let Some(mut stream) = self.ctx.files.read(&self.import.key).await? else {
+            return Ok(Err(FileError::Empty));
+        };
         let mut duplicates = duplicates.into_iter().peekable();
         let (mut reader, mut rows, mut writer) = (Reader::new(), Vec::new(), None);
         let mut comparing = FuturesOrdered::new();
@@ -88,7 +100,10 @@ impl<'a> Planner<'a> {
                     Err(fault) => return Ok(Err(fault)),
                 },
             }
-            let header = summary.as_ref().map(|summary| &summary.header).or(reader.header());
+            let header = summary
+                .as_ref()
+                .map(|summary| &summary.header)
+                .or(reader.header());
             if let (None, Some(header)) = (&writer, header) {
                 writer = Some(Writing::new(self, PlanWriter::new(Form::Plan, header))?);
             }
@@ -112,7 +127,10 @@ impl<'a> Planner<'a> {
         }
     }
 
-    async fn write_next<F>(comparing: &mut FuturesOrdered<F>, writer: Option<&mut Writing<'_>>) -> Result<(), Internal>
+    async fn write_next<F>(
+        comparing: &mut FuturesOrdered<F>,
+        writer: Option<&mut Writing<'_>>,
+    ) -> Result<(), Internal>
     where
         F: Future<Output = Result<Vec<Decided>, Internal>>,
     {
@@ -130,17 +148,29 @@ impl<'a> Planner<'a> {
         };
         let rows: Vec<(Row, Result<UserRow, RowFault>)> = rows.into_iter().map(read).collect();
         let said = || rows.iter().filter_map(|(_, said)| said.as_ref().ok());
-        let ids: Vec<Unique> = said().map(|said| Unique::ExternalId(said.external_id.folded())).collect();
+        let ids: Vec<Unique> = said()
+            .map(|said| Unique::ExternalId(said.external_id.folded()))
+            .collect();
         let known = self.users(&ids).await?;
         let emails = said().filter_map(|said| {
             let email = Unique::Email(said.email.as_ref()?.folded());
-            let has = known.get(&said.external_id.folded()).and_then(|user| user.email.as_ref()).map(Email::folded);
+            let has = known
+                .get(&said.external_id.folded())
+                .and_then(|user| user.email.as_ref())
+                .map(Email::folded);
             (has.map(Unique::Email).as_ref() != Some(&email)).then_some(email)
         });
         let emails: Vec<Unique> = emails.collect::<HashSet<_>>().into_iter().collect();
         let holders = self.ctx.store.holders(&self.tenant.id, &emails).await?;
-        let taken: HashSet<Unique> = emails.into_iter().zip(holders).filter_map(|(email, holder)| holder.map(|_| email)).collect();
-        Ok(rows.into_iter().map(|(row, said)| self.decide(row, said, &known, &taken)).collect())
+        let taken: HashSet<Unique> = emails
+            .into_iter()
+            .zip(holders)
+            .filter_map(|(email, holder)| holder.map(|_| email))
+            .collect();
+        Ok(rows
+            .into_iter()
+            .map(|(row, said)| self.decide(row, said, &known, &taken))
+            .collect())
     }
 
     /// The users who have these external IDs, by folded ID.
@@ -148,40 +178,85 @@ impl<'a> Planner<'a> {
         let holders = self.ctx.store.holders(&self.tenant.id, ids).await?;
         let ids: Vec<UserId> = holders.into_iter().flatten().collect();
         let users = self.ctx.store.users(&self.tenant.id, &ids).await?;
-        Ok(users.into_iter().flatten().filter_map(|user| Some((user.external_id.as_ref()?.folded(), user))).collect())
+        Ok(users
+            .into_iter()
+            .flatten()
+            .filter_map(|user| Some((user.external_id.as_ref()?.folded(), user)))
+            .collect())
     }
 
-    fn decide(&self, row: Row, said: Result<UserRow, RowFault>, known: &HashMap<String, User>, taken: &HashSet<Unique>) -> Decided {
+    fn decide(
+        &self,
+        row: Row,
+        said: Result<UserRow, RowFault>,
+        known: &HashMap<String, User>,
+        taken: &HashSet<Unique>,
+    ) -> Decided {
         let planned = said.and_then(|said| {
-            let email_taken = said.email.as_ref().is_some_and(|email| taken.contains(&Unique::Email(email.folded())));
+            let email_taken = said
+                .email
+                .as_ref()
+                .is_some_and(|email| taken.contains(&Unique::Email(email.folded())));
             let planned = match known.get(&said.external_id.folded()) {
                 None => {
                     said.draft(&self.tenant.policy)?;
-                    let id = UserId::derive(&Seed::of(&["import", self.import.id.as_str(), &row.line.to_string()]));
+                    let id = UserId::derive(&Seed::of(&[
+                        "import",
+                        self.import.id.as_str(),
+                        &row.line.to_string(),
+                    ]));
                     (Outcome::Created, Some(id), None)
                 }
                 Some(user) => match said.applied(user, self.import.created_at)? {
-                    None => (Outcome::Unchanged, Some(user.id.clone()), Some(user.version)),
-                    Some(_) if !self.rights.reach(&user.rights) => return Err(Refusal::BeyondYourRights.into()),
+                    None => (
+                        Outcome::Unchanged,
+                        Some(user.id.clone()),
+                        Some(user.version),
+                    ),
+                    Some(_) if !self.rights.reach(&user.rights) => {
+                        return Err(Refusal::BeyondYourRights.into());
+                    }
                     Some(_) => (Outcome::Updated, Some(user.id.clone()), Some(user.version)),
                 },
             };
-            if email_taken { Err(Refusal::EmailTaken.into()) } else { Ok(planned) }
+            if email_taken {
+                Err(Refusal::EmailTaken.into())
+            } else {
+                Ok(planned)
+            }
         });
         match planned {
-            Ok((outcome, user, version)) => Decided { row, outcome, fault: None, user, version },
-            Err(fault) => Decided { row, outcome: Outcome::Refused, fault: Some(fault), user: None, version: None },
+            Ok((outcome, user, version)) => Decided {
+                row,
+                outcome,
+                fault: None,
+                user,
+                version,
+            },
+            Err(fault) => Decided {
+                row,
+                outcome: Outcome::Refused,
+                fault: Some(fault),
+                user: None,
+                version: None,
+            },
         }
     }
 }
 
 /// Marks rows that repeat a value of an earlier row.
-fn mark(rows: Vec<Row>, duplicates: &mut Peekable<IntoIter<Duplicate>>) -> Vec<(Row, Option<RowFault>)> {
+fn mark(
+    rows: Vec<Row>,
+    duplicates: &mut Peekable<IntoIter<Duplicate>>,
+) -> Vec<(Row, Option<RowFault>)> {
     let fault = |row: &Row, duplicates: &mut Peekable<IntoIter<Duplicate>>| {
         let mut fault = None;
         while let Some(duplicate) = duplicates.next_if(|duplicate| duplicate.line <= row.line) {
             if duplicate.line == row.line && fault.is_none() {
-                fault = Some(RowFault { code: duplicate.twice.code(), message: duplicate.twice.message(duplicate.first) });
+                fault = Some(RowFault {
+                    code: duplicate.twice.code(),
+                    message: duplicate.twice.message(duplicate.first),
+                });
             }
         }
         fault
@@ -211,12 +286,28 @@ impl<'a> Writing<'a> {
     fn new(planner: &Planner<'a>, writer: PlanWriter) -> Result<Self, Internal> {
         let key = planner.import.plan_key(&planner.tenant.id);
         let (Some(key), Some(plan)) = (key, planner.import.plan.clone()) else {
-            return Err(Internal::Broken("an import is planned without having been claimed"));
+            return Err(Internal::Broken(
+                "an import is planned without having been claimed",
+            ));
         };
-        let plan = PlanOf { tenant: planner.tenant.id.clone(), import: planner.import.id.clone(), plan };
+        let plan = PlanOf {
+            tenant: planner.tenant.id.clone(),
+            import: planner.import.id.clone(),
+            plan,
+        };
         let upload = planner.ctx.files.writer(key, "text/csv; charset=utf-8");
         let heading = writer.offset();
-        Ok(Self { ctx: planner.ctx, plan, writer, upload, heading, counts: Counts::default(), problems: Vec::new(), chunk: None, chunks: 0 })
+        Ok(Self {
+            ctx: planner.ctx,
+            plan,
+            writer,
+            upload,
+            heading,
+            counts: Counts::default(),
+            problems: Vec::new(),
+            chunk: None,
+            chunks: 0,
+        })
     }
 
     async fn write(&mut self, decided: Vec<Decided>) -> Result<(), Internal> {
@@ -232,22 +323,54 @@ impl<'a> Writing<'a> {
     }
 
     fn write_row(&mut self, decided: &Decided) {
-        let version = decided.version.map(|version| version.to_string()).unwrap_or_default();
-        let (code, message) = decided.fault.as_ref().map_or(("", ""), |fault| (fault.code, fault.message.as_str()));
+        let version = decided
+            .version
+            .map(|version| version.to_string())
+            .unwrap_or_default();
+        let (code, message) = decided
+            .fault
+            .as_ref()
+            .map_or(("", ""), |fault| (fault.code, fault.message.as_str()));
         let user = decided.user.as_ref().map_or("", UserId::as_str);
-        self.writer.write(&decided.row, &Verdict { outcome: decided.outcome.as_str(), code, message, user, version: &version });
+        self.writer.write(
+            &decided.row,
+            &Verdict {
+                outcome: decided.outcome.as_str(),
+                code,
+                message,
+                user,
+                version: &version,
+            },
+        );
         if decided.outcome == Outcome::Refused && self.problems.len() < PROBLEMS {
-            self.problems.push(RowProblem { line: decided.row.line, code: code.to_owned(), message: message.to_owned() });
+            self.problems.push(RowProblem {
+                line: decided.row.line,
+                code: code.to_owned(),
+                message: message.to_owned(),
+            });
         }
     }
 
     /// Takes the row just written, which begins at `from`, into the chunk; a full chunk is put away.
     async fn extend_chunk(&mut self, from: u64) -> Result<(), Internal> {
         let to = self.writer.offset();
-        let chunk = self.chunk.get_or_insert_with(|| Chunk { number: self.chunks, from, to, rows: 0, next: 0, done: Counts::default(), exceptions: Vec::new(), finished: false });
+        let chunk = self.chunk.get_or_insert_with(|| Chunk {
+            number: self.chunks,
+            from,
+            to,
+            rows: 0,
+            next: 0,
+            done: Counts::default(),
+            exceptions: Vec::new(),
+            finished: false,
+        });
         chunk.to = to;
         chunk.rows += 1;
-        if chunk.rows >= CHUNK { self.end_chunk().await } else { Ok(()) }
+        if chunk.rows >= CHUNK {
+            self.end_chunk().await
+        } else {
+            Ok(())
+        }
     }
 
     async fn end_chunk(&mut self) -> Result<(), Internal> {
@@ -262,11 +385,26 @@ impl<'a> Writing<'a> {
         // A plan that changes nothing has one empty chunk, whose worker writes the report.
         if self.chunks == 0 && self.chunk.is_none() {
             let at = self.writer.offset();
-            self.chunk = Some(Chunk { number: 0, from: at, to: at, rows: 0, next: 0, done: Counts::default(), exceptions: Vec::new(), finished: false });
+            self.chunk = Some(Chunk {
+                number: 0,
+                from: at,
+                to: at,
+                rows: 0,
+                next: 0,
+                done: Counts::default(),
+                exceptions: Vec::new(),
+                finished: false,
+            });
         }
         self.end_chunk().await?;
         self.upload.write(&self.writer.take()).await?;
         self.upload.finish().await?;
-        Ok(Planned { summary, heading: self.heading, counts: self.counts, problems: self.problems, chunks: self.chunks })
+        Ok(Planned {
+            summary,
+            heading: self.heading,
+            counts: self.counts,
+            problems: self.problems,
+            chunks: self.chunks,
+        })
     }
 }

@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
 /// What runs, and how it is triggered.
-pub const FUNCTION: Function = Function::http("invite", |ctx, request| Box::pin(handle(ctx, request)));
+pub const FUNCTION: Function =
+    Function::http("invite", |ctx, request| Box::pin(handle(ctx, request)));
 
 #[derive(OpenApi)]
 #[openapi(paths(handle))]
@@ -57,26 +58,77 @@ enum Invited {
 async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, &request).await?;
     caller.require(Permission::UsersInvite)?;
-    http::once(ctx, &caller.scope(), &request, async || match http::parse_json(&request)? {
-        Invite { users: Some(users), person: None } => invite_users(ctx, &caller, &users).await,
-        Invite { users: None, person: Some(person) } => invite_person(ctx, &caller, &person).await,
-        Invite { .. } => Err(ApiError::field("users", &Fault::new("required", "or person is required, and not both"))),
-    })
+    http::once(
+        ctx,
+        &caller.scope(),
+        &request,
+        async || match http::parse_json(&request)? {
+            Invite {
+                users: Some(users),
+                person: None,
+            } => invite_users(ctx, &caller, &users).await,
+            Invite {
+                users: None,
+                person: Some(person),
+            } => invite_person(ctx, &caller, &person).await,
+            Invite { .. } => Err(ApiError::field(
+                "users",
+                &Fault::new("required", "or person is required, and not both"),
+            )),
+        },
+    )
     .await
 }
 
-async fn invite_users(ctx: &Context, caller: &Caller, users: &[String]) -> Result<Response, ApiError> {
+async fn invite_users(
+    ctx: &Context,
+    caller: &Caller,
+    users: &[String],
+) -> Result<Response, ApiError> {
     let users = user_ids(users)?;
-    let inviting = Inviting { tenant: &caller.tenant, inviter: &caller.user, rights: &caller.rights, seed: &caller.seed, again: false, now: ctx.clock.now() };
-    let done = ctx.store.change_each(&caller.tenant, &users, inviting).await?;
+    let inviting = Inviting {
+        tenant: &caller.tenant,
+        inviter: &caller.user,
+        rights: &caller.rights,
+        seed: &caller.seed,
+        again: false,
+        now: ctx.clock.now(),
+    };
+    let done = ctx
+        .store
+        .change_each(&caller.tenant, &users, inviting)
+        .await?;
     http::ok(&Outcomes::from(done))
 }
 
-async fn invite_person(ctx: &Context, caller: &Caller, person: &UserForm) -> Result<Response, ApiError> {
+async fn invite_person(
+    ctx: &Context,
+    caller: &Caller,
+    person: &UserForm,
+) -> Result<Response, ApiError> {
     caller.require(Permission::UsersWrite)?;
-    let tenant = ctx.store.tenant(&caller.tenant).await?.ok_or(Internal::Broken("the token's tenant is gone"))?;
+    let tenant = ctx
+        .store
+        .tenant(&caller.tenant)
+        .await?
+        .ok_or(Internal::Broken("the token's tenant is gone"))?;
     let new = person.read(&tenant.policy)?;
     let now = ctx.clock.now();
-    let user = adding::add(ctx, &Adding { rights: &caller.rights, actor: &caller.user, tenant: &tenant, seed: &caller.seed, invite: true, now }, new).await?;
-    http::created(&format!("/v1/users/{}", user.id), &UserView::new(&user, now, caller.rights.permit(Permission::LicencesAssign)))
+    let user = adding::add(
+        ctx,
+        &Adding {
+            rights: &caller.rights,
+            actor: &caller.user,
+            tenant: &tenant,
+            seed: &caller.seed,
+            invite: true,
+            now,
+        },
+        new,
+    )
+    .await?;
+    http::created(
+        &format!("/v1/users/{}", user.id),
+        &UserView::new(&user, now, caller.rights.permit(Permission::LicencesAssign)),
+    )
 }

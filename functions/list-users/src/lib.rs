@@ -18,7 +18,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
 /// What runs, and how it is triggered.
-pub const FUNCTION: Function = Function::http("list-users", |ctx, request| Box::pin(handle(ctx, request)));
+pub const FUNCTION: Function =
+    Function::http("list-users", |ctx, request| Box::pin(handle(ctx, request)));
 
 #[derive(OpenApi)]
 #[openapi(paths(list, one, me))]
@@ -82,15 +83,37 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
 async fn list(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
     caller.require(Permission::UsersRead)?;
-    let Query { filter, search, after, limit } = http::parse_query::<List>(request)?.read()?;
+    let Query {
+        filter,
+        search,
+        after,
+        limit,
+    } = http::parse_query::<List>(request)?.read()?;
     if caller.rights.class == Class::Limited {
-        return http::ok(&Page { users: Vec::new(), next: None });
+        return http::ok(&Page {
+            users: Vec::new(),
+            next: None,
+        });
     }
     let now = ctx.clock.now();
-    let listed = ctx.store.list_users(&caller.tenant, &search, after.as_deref(), limit, |user| filter.admits(user, now)).await?;
+    let listed = ctx
+        .store
+        .list_users(&caller.tenant, &search, after.as_deref(), limit, |user| {
+            filter.admits(user, now)
+        })
+        .await?;
     let with_codes = caller.rights.permit(Permission::LicencesAssign);
-    let users = listed.users.iter().map(|user| UserView::new(user, now, with_codes)).collect();
-    http::ok(&Page { users, next: listed.next.map(|next| BASE64URL_NOPAD.encode(next.as_bytes())) })
+    let users = listed
+        .users
+        .iter()
+        .map(|user| UserView::new(user, now, with_codes))
+        .collect();
+    http::ok(&Page {
+        users,
+        next: listed
+            .next
+            .map(|next| BASE64URL_NOPAD.encode(next.as_bytes())),
+    })
 }
 
 /// Show a user
@@ -116,8 +139,16 @@ async fn me(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
 }
 
 async fn show(ctx: &Context, caller: &Caller, id: &UserId) -> Result<Response, ApiError> {
-    let user = ctx.store.user(&caller.tenant, id).await?.ok_or(ApiError::NotFound)?;
-    let view = UserView::new(&user, ctx.clock.now(), caller.rights.permit(Permission::LicencesAssign));
+    let user = ctx
+        .store
+        .user(&caller.tenant, id)
+        .await?
+        .ok_or(ApiError::NotFound)?;
+    let view = UserView::new(
+        &user,
+        ctx.clock.now(),
+        caller.rights.permit(Permission::LicencesAssign),
+    );
     http::tagged(&view, user.version)
 }
 
@@ -142,10 +173,26 @@ impl List {
             (name, None, None) => Some(Search::Name(name.unwrap_or_default())),
             (None, Some(email), None) => Some(Search::Email(email)),
             (None, None, Some(id)) => Some(Search::ExternalId(id)),
-            _ => fields.take("name", Err(Fault::new("too_many", "email and external_id cannot be searched together"))),
+            _ => fields.take(
+                "name",
+                Err(Fault::new(
+                    "too_many",
+                    "email and external_id cannot be searched together",
+                )),
+            ),
         };
-        let filter = Filter { status: self.status, kind: self.kind, product, invitation: self.invitation };
-        let query = search.map(|search| Query { filter, search, after, limit: limit as usize });
+        let filter = Filter {
+            status: self.status,
+            kind: self.kind,
+            product,
+            invitation: self.invitation,
+        };
+        let query = search.map(|search| Query {
+            filter,
+            search,
+            after,
+            limit: limit as usize,
+        });
         fields.finish(query).map_err(ApiError::Invalid)
     }
 }
@@ -153,6 +200,8 @@ impl List {
 /// Reads a cursor: where the page before ended. It names no tenant, so it opens nothing of another one.
 fn cursor(text: &str) -> Result<String, Fault> {
     let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).ok();
-    let key = bytes.filter(|bytes| bytes.len() <= 1_000).and_then(|bytes| String::from_utf8(bytes).ok());
+    let key = bytes
+        .filter(|bytes| bytes.len() <= 1_000)
+        .and_then(|bytes| String::from_utf8(bytes).ok());
     key.ok_or_else(|| Fault::new("invalid_cursor", "is not the `next` of a page"))
 }

@@ -18,7 +18,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// What runs, and how it is triggered.
-pub const FUNCTION: Function = Function::event("provision", |ctx, event| Box::pin(handle(ctx, event)));
+pub const FUNCTION: Function =
+    Function::event("provision", |ctx, event| Box::pin(handle(ctx, event)));
 
 /// The tenant that support asks for.
 #[derive(Debug, Deserialize)]
@@ -108,7 +109,13 @@ pub struct Provisioned {
 async fn handle(ctx: &Context, event: Value) -> Result<Value, Internal> {
     let request: Request = match serde_json::from_value(event) {
         Ok(request) => request,
-        Err(error) => return refused(vec![FieldError { field: ".".to_owned(), code: "malformed_request".to_owned(), message: error.to_string() }]),
+        Err(error) => {
+            return refused(vec![FieldError {
+                field: ".".to_owned(),
+                code: "malformed_request".to_owned(),
+                message: error.to_string(),
+            }]);
+        }
     };
     let setup = match request.read(ctx.clock.now()) {
         Ok(setup) => setup,
@@ -122,8 +129,19 @@ async fn handle(ctx: &Context, event: Value) -> Result<Value, Internal> {
     transaction.audit(id, &setup.entry)?;
     // Every id follows from the reference, so whatever is there already is this very tenant.
     let _ = transaction.commit().await?;
-    let products = setup.products.into_iter().map(|product| Provisioned { id: product.id, name: product.name.to_string() }).collect();
-    Ok(serde_json::to_value(Answer::Provisioned { tenant: setup.tenant.id, owner: setup.owner.id, products })?)
+    let products = setup
+        .products
+        .into_iter()
+        .map(|product| Provisioned {
+            id: product.id,
+            name: product.name.to_string(),
+        })
+        .collect();
+    Ok(serde_json::to_value(Answer::Provisioned {
+        tenant: setup.tenant.id,
+        owner: setup.owner.id,
+        products,
+    })?)
 }
 
 fn refused(errors: Vec<FieldError>) -> Result<Value, Internal> {
@@ -148,15 +166,37 @@ impl Request {
         }
         let name = fields.required("name", Some(&self.name), Title::parse);
         let email = fields.required("owner.email", Some(&self.owner.email), Email::parse);
-        let first_name = fields.optional("owner.first_name", self.owner.first_name.as_deref(), Name::parse);
-        let last_name = fields.optional("owner.last_name", self.owner.last_name.as_deref(), Name::parse);
+        let first_name = fields.optional(
+            "owner.first_name",
+            self.owner.first_name.as_deref(),
+            Name::parse,
+        );
+        let last_name = fields.optional(
+            "owner.last_name",
+            self.owner.last_name.as_deref(),
+            Name::parse,
+        );
         fields.take("policy.invitation_ttl_hours", self.policy.check());
         if self.products.len() > 50 {
-            fields.fault("products", &Fault::new("out_of_range", "must be at most 50"));
+            fields.fault(
+                "products",
+                &Fault::new("out_of_range", "must be at most 50"),
+            );
         }
-        let products = self.products.iter().enumerate().filter_map(|(index, form)| form.read(&mut fields, index, &seed)).collect();
+        let products = self
+            .products
+            .iter()
+            .enumerate()
+            .filter_map(|(index, form)| form.read(&mut fields, index, &seed))
+            .collect();
         let id = TenantId::with_shards(&seed, self.shards);
-        let draft = Draft { email, first_name, last_name, rights: Rights::owner(), ..Draft::default() };
+        let draft = Draft {
+            email,
+            first_name,
+            last_name,
+            rights: Rights::owner(),
+            ..Draft::default()
+        };
         let owner = User::new(UserId::derive(&seed), draft, now);
         let offer = Offer::to(&owner, &id, None, &seed, now).ok();
         let setup = name.zip(offer).map(|(name, offer)| Setup {
@@ -167,7 +207,13 @@ impl Request {
                 operation: "tenants.provision".to_owned(),
                 targets: vec![Target::of(&id), Target::of(&owner.id)],
             },
-            tenant: Tenant { id, name, policy: self.policy.clone(), locale: self.locale.clone(), currency: self.currency.clone() },
+            tenant: Tenant {
+                id,
+                name,
+                policy: self.policy.clone(),
+                locale: self.locale.clone(),
+                currency: self.currency.clone(),
+            },
             products,
             owner: offer.applied(&owner),
             offer,
@@ -178,14 +224,27 @@ impl Request {
 
 impl ProductForm {
     fn read(&self, fields: &mut Fields, index: usize, seed: &Seed) -> Option<Product> {
-        let name = fields.required(&format!("products[{index}].name"), Some(&self.name), Title::parse)?;
+        let name = fields.required(
+            &format!("products[{index}].name"),
+            Some(&self.name),
+            Title::parse,
+        )?;
         let link = |(place, form): (usize, &LinkForm)| {
             let at = format!("products[{index}].links[{place}]");
             let label = fields.required(&format!("{at}.label"), Some(&form.label), Title::parse);
             let url = fields.required(&format!("{at}.url"), Some(&form.url), Link::parse);
-            Some(AppLink { label: label?, url: url? })
+            Some(AppLink {
+                label: label?,
+                url: url?,
+            })
         };
         let links = self.links.iter().enumerate().filter_map(link).collect();
-        Some(Product { id: ProductId::derive(&seed.child(&format!("product/{index}"))), name, seats: self.seats, used: 0, links })
+        Some(Product {
+            id: ProductId::derive(&seed.child(&format!("product/{index}"))),
+            name,
+            seats: self.seats,
+            used: 0,
+            links,
+        })
     }
 }

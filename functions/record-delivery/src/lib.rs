@@ -9,7 +9,9 @@ use serde::Deserialize;
 use std::collections::HashMap;
 
 /// What runs, and how it is triggered.
-pub const FUNCTION: Function = Function::queue("record-delivery", |ctx, message| Box::pin(handle(ctx, message)));
+pub const FUNCTION: Function = Function::queue("record-delivery", |ctx, message| {
+    Box::pin(handle(ctx, message))
+});
 
 /// An event of SES as the event bus delivers it. Fields that nothing is done with are left out.
 #[derive(Debug, Deserialize)]
@@ -51,9 +53,17 @@ impl Detail {
     fn news(&self) -> Option<(MailState, Option<String>)> {
         match self.event_type.as_str() {
             "Delivery" => Some((MailState::Delivered, None)),
-            "Bounce" => Some((MailState::Bounced, self.bounce.as_ref().map(|bounce| format!("{} {}", bounce.bounce_type, bounce.bounce_sub_type)))),
+            "Bounce" => Some((
+                MailState::Bounced,
+                self.bounce
+                    .as_ref()
+                    .map(|bounce| format!("{} {}", bounce.bounce_type, bounce.bounce_sub_type)),
+            )),
             "Complaint" => Some((MailState::Complained, None)),
-            "Reject" => Some((MailState::Failed, self.reject.as_ref().map(|reject| reject.reason.clone()))),
+            "Reject" => Some((
+                MailState::Failed,
+                self.reject.as_ref().map(|reject| reject.reason.clone()),
+            )),
             _ => None,
         }
     }
@@ -61,10 +71,18 @@ impl Detail {
 
 async fn handle(ctx: &Context, message: String) -> Result<(), Internal> {
     let Event { detail } = serde_json::from_str(&message)?;
-    let Some((state, reason)) = detail.news() else { return Ok(()) };
+    let Some((state, reason)) = detail.news() else {
+        return Ok(());
+    };
     // Mails of other senders of the account carry no such tag.
-    let tag = detail.mail.tags.get("mail").and_then(|values| values.first());
-    let Some(id) = tag.and_then(|id| MailId::parse(id).ok()) else { return Ok(()) };
+    let tag = detail
+        .mail
+        .tags
+        .get("mail")
+        .and_then(|values| values.first());
+    let Some(id) = tag.and_then(|id| MailId::parse(id).ok()) else {
+        return Ok(());
+    };
     match ctx.store.mail(&id).await? {
         Some(mail) => Ok(ctx.store.mail_news(&mail, state, reason.as_deref()).await?),
         None => Ok(()),
@@ -82,8 +100,14 @@ mod tests {
     #[test]
     fn events_are_read_as_the_mail_service_writes_them() {
         let bounce = r#"{"source":"aws.ses","detail":{"eventType":"Bounce","bounce":{"bounceType":"Permanent","bounceSubType":"General","bouncedRecipients":[]},"mail":{"messageId":"x","tags":{"mail":["mai_0123456789abcdef"]}}}}"#;
-        assert_eq!(news(bounce), Some((MailState::Bounced, Some("Permanent General".to_owned()))));
-        assert_eq!(news(r#"{"detail":{"eventType":"Delivery","mail":{}}}"#), Some((MailState::Delivered, None)));
+        assert_eq!(
+            news(bounce),
+            Some((MailState::Bounced, Some("Permanent General".to_owned())))
+        );
+        assert_eq!(
+            news(r#"{"detail":{"eventType":"Delivery","mail":{}}}"#),
+            Some((MailState::Delivered, None))
+        );
         assert_eq!(news(r#"{"detail":{"eventType":"Open","mail":{}}}"#), None);
     }
 }

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
 /// What runs, and how it is triggered.
-pub const FUNCTION: Function = Function::http("resend", |ctx, request| Box::pin(handle(ctx, request)));
+pub const FUNCTION: Function =
+    Function::http("resend", |ctx, request| Box::pin(handle(ctx, request)));
 
 #[derive(OpenApi)]
 #[openapi(paths(handle))]
@@ -45,8 +46,17 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
     http::once(ctx, &caller.scope(), &request, async || {
         let Resend { users } = http::parse_json(&request)?;
         let users = user_ids(&users)?;
-        let again = Inviting { tenant: &caller.tenant, inviter: &caller.user, rights: &caller.rights, seed: &caller.seed, again: true, now: ctx.clock.now() };
-        http::ok(&Outcomes::from(ctx.store.change_each(&caller.tenant, &users, again).await?))
+        let again = Inviting {
+            tenant: &caller.tenant,
+            inviter: &caller.user,
+            rights: &caller.rights,
+            seed: &caller.seed,
+            again: true,
+            now: ctx.clock.now(),
+        };
+        http::ok(&Outcomes::from(
+            ctx.store.change_each(&caller.tenant, &users, again).await?,
+        ))
     })
     .await
 }

@@ -21,7 +21,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
 /// What runs, and how it is triggered.
-pub const FUNCTION: Function = Function::http("sign-in", |ctx, request| Box::pin(handle(ctx, request)));
+pub const FUNCTION: Function =
+    Function::http("sign-in", |ctx, request| Box::pin(handle(ctx, request)));
 
 #[derive(OpenApi)]
 #[openapi(paths(sign_in, refresh, sign_out, jwks))]
@@ -141,7 +142,11 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
 #[utoipa::path(post, path = "/v1/sessions", tag = "Sessions", request_body = SignIn, security(()),
     responses((status = 200, description = "Signed in, or the companies to choose from", body = SignedIn), (status = "4XX", description = "`wrong_credentials`, `invalid_fields`, `malformed_request`", body = Problem, content_type = "application/problem+json")))]
 async fn sign_in(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
-    let SignIn { login, password, tenant } = http::parse_json(request)?;
+    let SignIn {
+        login,
+        password,
+        tenant,
+    } = http::parse_json(request)?;
     let mut fields = Fields::new();
     let password = fields.take("password", Password::presented(password));
     let tenant = fields.optional("tenant", tenant.as_deref(), TenantId::parse);
@@ -155,11 +160,18 @@ async fn sign_in(ctx: &Context, request: &Request) -> Result<Response, ApiError>
         0 => Err(ApiError::WrongCredentials),
         1 => {
             let (membership, user) = open.remove(0);
-            http::ok(&SignedIn::Session(begin(ctx, &membership.tenant, &user).await?))
+            http::ok(&SignedIn::Session(
+                begin(ctx, &membership.tenant, &user).await?,
+            ))
         }
         _ => {
-            let tenants = open.into_iter().map(|(membership, _)| TenantView { id: membership.tenant.to_string(), name: membership.tenant_name });
-            http::ok(&SignedIn::Choose { tenants: tenants.collect() })
+            let tenants = open.into_iter().map(|(membership, _)| TenantView {
+                id: membership.tenant.to_string(),
+                name: membership.tenant_name,
+            });
+            http::ok(&SignedIn::Choose {
+                tenants: tenants.collect(),
+            })
         }
     }
 }
@@ -169,12 +181,23 @@ async fn find_person(ctx: &Context, login: &str) -> Result<Option<Person>, ApiEr
     if login.len() > 300 || login.trim().is_empty() {
         return Ok(None);
     }
-    let email = if login.contains('@') { fold_address(login) } else { ctx.store.username_holder(&fold(login)).await?.unwrap_or_else(|| "nobody".to_owned()) };
+    let email = if login.contains('@') {
+        fold_address(login)
+    } else {
+        ctx.store
+            .username_holder(&fold(login))
+            .await?
+            .unwrap_or_else(|| "nobody".to_owned())
+    };
     Ok(ctx.store.person(&email).await?)
 }
 
 /// The memberships in which the person may act now.
-async fn open_memberships(ctx: &Context, person: &Person, only: Option<&TenantId>) -> Result<Vec<(Membership, User)>, ApiError> {
+async fn open_memberships(
+    ctx: &Context,
+    person: &Person,
+    only: Option<&TenantId>,
+) -> Result<Vec<(Membership, User)>, ApiError> {
     let mut open = Vec::new();
     for membership in ctx.store.memberships(&person.email.folded()).await? {
         if only.is_some_and(|only| *only != membership.tenant) {
@@ -191,7 +214,13 @@ async fn open_memberships(ctx: &Context, person: &Person, only: Option<&TenantId
 async fn begin(ctx: &Context, tenant: &TenantId, user: &User) -> Result<SessionView, ApiError> {
     let now = ctx.clock.now();
     let token = RefreshToken::first(&Seed::random()?);
-    let session = Session { token: token.token_hash(), tenant: tenant.clone(), user: user.id.clone(), created_at: now, expires_at: idle_end(now) };
+    let session = Session {
+        token: token.token_hash(),
+        tenant: tenant.clone(),
+        user: user.id.clone(),
+        created_at: now,
+        expires_at: idle_end(now),
+    };
     ctx.store.begin_session(&token, &session).await?;
     ctx.store.note_login(tenant, &user.id, now).await?;
     view(ctx, tenant, user, &token)
@@ -201,8 +230,17 @@ fn idle_end(now: Timestamp) -> Timestamp {
     now.saturating_add(IDLE).unwrap_or(Timestamp::MAX)
 }
 
-fn view(ctx: &Context, tenant: &TenantId, user: &User, token: &RefreshToken) -> Result<SessionView, ApiError> {
-    let scope = if user.rights.class == Class::Limited { "none" } else { "all" };
+fn view(
+    ctx: &Context,
+    tenant: &TenantId,
+    user: &User,
+    token: &RefreshToken,
+) -> Result<SessionView, ApiError> {
+    let scope = if user.rights.class == Class::Limited {
+        "none"
+    } else {
+        "all"
+    };
     let access = Access {
         sub: user.id.clone(),
         tid: tenant.clone(),
@@ -210,7 +248,11 @@ fn view(ctx: &Context, tenant: &TenantId, user: &User, token: &RefreshToken) -> 
         scope: scope.to_owned(),
         sid: token.family_hash().as_str().to_owned(),
     };
-    let expires_at = ctx.clock.now().saturating_add(ACCESS).unwrap_or(Timestamp::MAX);
+    let expires_at = ctx
+        .clock
+        .now()
+        .saturating_add(ACCESS)
+        .unwrap_or(Timestamp::MAX);
     Ok(SessionView {
         access_token: token::sign(ctx, Audience::Api, &access, expires_at)?,
         token_type: "Bearer".to_owned(),
@@ -231,15 +273,28 @@ async fn refresh(ctx: &Context, request: &Request) -> Result<Response, ApiError>
     let Refresh { refresh_token } = http::parse_json(request)?;
     let token = RefreshToken::parse(&refresh_token).ok_or(OVER)?;
     let now = ctx.clock.now();
-    let session = ctx.store.session(&token).await?.filter(|session| !expired(session.expires_at, now)).ok_or(OVER)?;
-    let user = ctx.store.user(&session.tenant, &session.user).await?.filter(|user| user.status(now) == Status::Active);
+    let session = ctx
+        .store
+        .session(&token)
+        .await?
+        .filter(|session| !expired(session.expires_at, now))
+        .ok_or(OVER)?;
+    let user = ctx
+        .store
+        .user(&session.tenant, &session.user)
+        .await?
+        .filter(|user| user.status(now) == Status::Active);
     let (Some(user), true) = (user, session.token == token.token_hash()) else {
         // A token that was used before, or a user who may not act any more: the whole family ends.
         ctx.store.end_session(token.family_hash().as_str()).await?;
         return Err(OVER);
     };
     let next = token.next(&Seed::random()?);
-    if !ctx.store.rotate_session(&token, &next, idle_end(now)).await? {
+    if !ctx
+        .store
+        .rotate_session(&token, &next, idle_end(now))
+        .await?
+    {
         return Err(OVER);
     }
     http::ok(&view(ctx, &session.tenant, &user, &next)?)
@@ -271,5 +326,10 @@ async fn jwks(ctx: &Context) -> Result<Response, ApiError> {
         alg: "EdDSA".to_owned(),
         usage: "sig".to_owned(),
     });
-    http::cached(&Jwks { keys: keys.collect() }, 300)
+    http::cached(
+        &Jwks {
+            keys: keys.collect(),
+        },
+        300,
+    )
 }

@@ -15,7 +15,9 @@ use std::time::Duration;
 use utoipa::{OpenApi, ToSchema};
 
 /// What runs, and how it is triggered.
-pub const FUNCTION: Function = Function::http("start-export", |ctx, request| Box::pin(handle(ctx, request)));
+pub const FUNCTION: Function = Function::http("start-export", |ctx, request| {
+    Box::pin(handle(ctx, request))
+});
 
 #[derive(OpenApi)]
 #[openapi(paths(start, show))]
@@ -83,13 +85,30 @@ async fn start(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
     caller.require(Permission::ExportsRun)?;
     http::once(ctx, &caller.scope(), request, async || {
-        let Start { format, filter, columns } = http::parse_json(request)?;
+        let Start {
+            format,
+            filter,
+            columns,
+        } = http::parse_json(request)?;
         let now = ctx.clock.now();
         let id = ExportId::derive(&caller.seed);
-        let export = Export { id, state: ExportState::Queued, format, filter, columns, requested_by: caller.user.clone(), rows: 0, created_at: now, updated_at: now };
+        let export = Export {
+            id,
+            state: ExportState::Queued,
+            format,
+            filter,
+            columns,
+            requested_by: caller.user.clone(),
+            rows: 0,
+            created_at: now,
+            updated_at: now,
+        };
         let mut transaction = Transaction::new(&ctx.store);
         transaction.queue_export(&caller.tenant, &export, ())?;
-        transaction.audit(&caller.tenant, &caller.entry("exports.start", "", vec![Target::of(&export.id)], now))?;
+        transaction.audit(
+            &caller.tenant,
+            &caller.entry("exports.start", "", vec![Target::of(&export.id)], now),
+        )?;
         // Its id follows from the request's key: what is there already is this very export.
         let _ = transaction.commit().await?;
         http::accepted(&view(&export, None))
@@ -106,14 +125,26 @@ async fn show(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
     caller.require(Permission::ExportsRun)?;
     let id = http::path_id(request, "id", ExportId::parse)?;
-    let export = ctx.store.export(&caller.tenant, &id).await?.ok_or(ApiError::NotFound)?;
+    let export = ctx
+        .store
+        .export(&caller.tenant, &id)
+        .await?
+        .ok_or(ApiError::NotFound)?;
     // A file may hold more than another user of lesser class sees.
     if export.requested_by != caller.user && caller.rights.class != Class::Owner {
         return Err(ApiError::NotFound);
     }
     let url = if export.state == ExportState::Done {
-        let name = format!("users-{}.{}", export.created_at.strftime("%Y-%m-%d"), export.format.extension());
-        Some(ctx.files.download_link(&export.key(&caller.tenant), LINK, &name).await?)
+        let name = format!(
+            "users-{}.{}",
+            export.created_at.strftime("%Y-%m-%d"),
+            export.format.extension()
+        );
+        Some(
+            ctx.files
+                .download_link(&export.key(&caller.tenant), LINK, &name)
+                .await?,
+        )
     } else {
         None
     };
@@ -121,5 +152,12 @@ async fn show(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
 }
 
 fn view(export: &Export, url: Option<String>) -> ExportView {
-    ExportView { id: export.id.to_string(), state: export.state, format: export.format, rows: export.rows, url, created_at: http::time(export.created_at) }
+    ExportView {
+        id: export.id.to_string(),
+        state: export.state,
+        format: export.format,
+        rows: export.rows,
+        url,
+        created_at: http::time(export.created_at),
+    }
 }

@@ -94,7 +94,7 @@ pub fn sign(
     audience: Audience,
     content: &impl Serialize,
     expires_at: Timestamp,
-) -> Result<String, ApiError> {
+) -> Result<String, Internal> {
     let signer = ctx
         .signer
         .as_ref()

@@ -203,8 +203,14 @@ impl Source {
         let (tenant, name) = rest.split_once('/')?;
         let tenant = TenantId::parse(tenant).ok()?;
         match door {
-            "uploads" => Some(Self::Upload { tenant, import: ImportId::parse(name.strip_suffix(".csv")?).ok()? }),
-            "drop" if !name.is_empty() => Some(Self::Drop { tenant, file_name: name.chars().take(200).collect() }),
+            "uploads" => Some(Self::Upload {
+                tenant,
+                import: ImportId::parse(name.strip_suffix(".csv")?).ok()?,
+            }),
+            "drop" if !name.is_empty() => Some(Self::Drop {
+                tenant,
+                file_name: name.chars().take(200).collect(),
+            }),
             _ => None,
         }
     }
@@ -217,10 +223,44 @@ impl Source {
 }
 
 impl Import {
+    /// An import whose file is awaited at `key`.
+    #[must_use]
+    pub fn begun(
+        id: ImportId,
+        actor: Actor,
+        file_name: Option<String>,
+        key: String,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            state: ImportState::Uploading,
+            actor,
+            file_name,
+            key,
+            plan: None,
+            heading: 0,
+            sequencer: None,
+            encoding: None,
+            delimiter: None,
+            ignored_columns: Vec::new(),
+            planned: Counts::default(),
+            done: Counts::default(),
+            fault: None,
+            problems: Vec::new(),
+            chunks: 0,
+            chunks_done: 0,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
     /// The key of the plan in the bucket, once there is one.
     #[must_use]
     pub fn plan_key(&self, tenant: &TenantId) -> Option<String> {
-        self.plan.as_ref().map(|plan| format!("plans/{tenant}/{plan}.csv"))
+        self.plan
+            .as_ref()
+            .map(|plan| format!("plans/{tenant}/{plan}.csv"))
     }
 
     /// The key of the report in the bucket.
@@ -232,7 +272,13 @@ impl Import {
     /// Whether the plan can still be made, or made anew from a newer upload.
     #[must_use]
     pub fn plannable(&self) -> bool {
-        matches!(self.state, ImportState::Uploading | ImportState::Checking | ImportState::Ready | ImportState::Invalid)
+        matches!(
+            self.state,
+            ImportState::Uploading
+                | ImportState::Checking
+                | ImportState::Ready
+                | ImportState::Invalid
+        )
     }
 }
 

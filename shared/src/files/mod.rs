@@ -11,6 +11,7 @@ mod reader;
 mod records;
 mod row;
 mod sheet;
+mod user_row;
 
 pub use bucket::{Files, FilesError, Stream, Upload, UploadAddress};
 pub use encoding::Encoding;
@@ -20,4 +21,5 @@ pub use header::{Column, Delimiter, Header};
 pub use plan::{Form, PlanError, PlanReader, PlanRow, PlanWriter, Verdict};
 pub use reader::{Reader, Summary};
 pub use row::{Damage, Row};
-pub use sheet::{Cell, Format, Heading, Sheet, SheetError};
+pub use sheet::{Cell, Heading, Sheet, SheetError};
+pub use user_row::{RowFault, UserRow};

@@ -8,41 +8,13 @@ use rust_xlsxwriter::{ExcelDateTime, Format as CellFormat, Workbook, Worksheet, 
 use thiserror::Error;
 
 use super::formula;
+use crate::domain::export::Format;
 
 /// How many rows a worksheet has; Excel refuses a file with more.
 const ROWS_PER_SHEET: u32 = 1_048_576;
 /// How long the text of a cell may be in Excel, in UTF-16 units.
 const MAX_TEXT: usize = 32_767;
 const TIME_FORMAT: &str = "yyyy-mm-dd hh:mm:ss";
-
-/// The format of an export.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// UTF-8 with a BOM, comma, CRLF (RFC 4180).
-    Csv,
-    /// An Excel workbook.
-    Xlsx,
-}
-
-impl Format {
-    /// The media type.
-    #[must_use]
-    pub const fn content_type(self) -> &'static str {
-        match self {
-            Self::Csv => "text/csv; charset=utf-8",
-            Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        }
-    }
-
-    /// The end of the file's name, without the dot.
-    #[must_use]
-    pub const fn extension(self) -> &'static str {
-        match self {
-            Self::Csv => "csv",
-            Self::Xlsx => "xlsx",
-        }
-    }
-}
 
 /// The head of a column.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -48,7 +48,12 @@ pub async fn add(ctx: &Context, adding: &Adding<'_>, new: NewUser) -> Result<Use
     let tenant = &adding.tenant.id;
     let mut products = Vec::with_capacity(new.products.len());
     for id in &new.products {
-        products.push(ctx.store.product(tenant, id).await?.ok_or_else(|| vec![Refusal::ProductNotFound(id.clone())])?);
+        products.push(
+            ctx.store
+                .product(tenant, id)
+                .await?
+                .ok_or_else(|| vec![Refusal::ProductNotFound(id.clone())])?,
+        );
     }
     let addition = adding.addition(new, products)?;
     match ctx.store.add_user(tenant, &addition).await? {
@@ -61,18 +66,49 @@ pub async fn add(ctx: &Context, adding: &Adding<'_>, new: NewUser) -> Result<Use
 impl Adding<'_> {
     fn addition(&self, new: NewUser, products: Vec<Product>) -> Result<Addition, ApiError> {
         let mut user = User::new(UserId::derive(self.seed), new.draft, self.now);
-        let licence = |product: &Product| (product.id.clone(), Licence::assigned(Code::derive(&self.seed.child(product.id.as_str())), self.now));
+        let licence = |product: &Product| {
+            (
+                product.id.clone(),
+                Licence::assigned(
+                    Code::derive(&self.seed.child(product.id.as_str())),
+                    self.now,
+                ),
+            )
+        };
         user.licences = products.iter().map(licence).collect::<BTreeMap<_, _>>();
-        let offer = if self.invite { Some(Offer::to(&user, &self.tenant.id, Some(self.actor), self.seed, self.now).map_err(|refusal| vec![refusal])?) } else { None };
-        let user = offer.as_ref().map_or(user.clone(), |offer| offer.applied(&user));
-        let after = serde_json::to_value(super::views::UserView::new(&user, self.now, false)).map_err(Internal::from)?;
+        let offer = if self.invite {
+            Some(
+                Offer::to(
+                    &user,
+                    &self.tenant.id,
+                    Some(self.actor),
+                    self.seed,
+                    self.now,
+                )
+                .map_err(|refusal| vec![refusal])?,
+            )
+        } else {
+            None
+        };
+        let user = offer
+            .as_ref()
+            .map_or(user.clone(), |offer| offer.applied(&user));
+        let after = serde_json::to_value(super::views::UserView::new(&user, self.now, false))
+            .map_err(Internal::from)?;
         let entry = Entry {
             id: AuditId::derive(self.seed),
             at: self.now,
-            actor: Actor::User { id: self.actor.clone() },
+            actor: Actor::User {
+                id: self.actor.clone(),
+            },
             operation: "users.add".to_owned(),
             targets: vec![Target::of(&user.id).after(after)],
         };
-        Ok(Addition { user, products, offer, entry })
+        Ok(Addition {
+            user,
+            products,
+            offer,
+            entry,
+        })
     }
 }

@@ -7,7 +7,7 @@ pub mod views;
 use jiff::Timestamp;
 use lambda_http::aws_lambda_events::query_map::QueryMap;
 use lambda_http::http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::request::RequestContext;
@@ -174,6 +174,16 @@ pub fn created(location: &str, body: &impl Serialize) -> Result<Response, ApiErr
 /// When it cannot be written as JSON.
 pub fn accepted(body: &impl Serialize) -> Result<Response, ApiError> {
     json(StatusCode::ACCEPTED, body)
+}
+
+/// 200 with a file to be saved under `name`.
+#[must_use]
+pub fn file(content_type: &'static str, name: &str, content: &str) -> Response {
+    let mut response = with_type(StatusCode::OK, content_type, content.to_owned());
+    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
+        response.headers_mut().insert(CONTENT_DISPOSITION, value);
+    }
+    response
 }
 
 /// 204.

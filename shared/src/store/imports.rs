@@ -7,7 +7,7 @@ use super::keys::{self, Key};
 use super::transaction::Transaction;
 use super::{Store, StoreError, content, item, n, s, value};
 use crate::domain::id::{ImportId, PlanId, TenantId};
-use crate::domain::import::{Chunk, Counts, Exception, Import, ImportState};
+use crate::domain::import::{Chunk, Counts, Import, ImportState};
 
 /// What waits for `import-chunk`.
 pub const OUTBOX: &str = "import-chunk";
@@ -34,7 +34,11 @@ impl Store {
     ///
     /// # Errors
     /// When the table cannot be read.
-    pub async fn import(&self, tenant: &TenantId, id: &ImportId) -> Result<Option<Import>, StoreError> {
+    pub async fn import(
+        &self,
+        tenant: &TenantId,
+        id: &ImportId,
+    ) -> Result<Option<Import>, StoreError> {
         self.get(&keys::import(tenant, id)).await
     }
 
@@ -43,8 +47,14 @@ impl Store {
     /// # Errors
     /// When the table cannot be read.
     pub async fn imports(&self, tenant: &TenantId) -> Result<Vec<Import>, StoreError> {
-        let mut imports: Vec<Import> = self.all(&keys::tenant_partition(tenant), keys::IMPORT).await?;
-        imports.sort_by(|a, b| b.created_at.cmp(&a.created_at).then_with(|| a.id.cmp(&b.id)));
+        let mut imports: Vec<Import> = self
+            .all(&keys::tenant_partition(tenant), keys::IMPORT)
+            .await?;
+        imports.sort_by(|a, b| {
+            b.created_at
+                .cmp(&a.created_at)
+                .then_with(|| a.id.cmp(&b.id))
+        });
         Ok(imports)
     }
 
@@ -53,13 +63,21 @@ impl Store {
     ///
     /// # Errors
     /// When the table cannot be written.
-    pub async fn move_import(&self, tenant: &TenantId, from: &Import, to: &Import) -> Result<bool, StoreError> {
+    pub async fn move_import(
+        &self,
+        tenant: &TenantId,
+        from: &Import,
+        to: &Import,
+    ) -> Result<bool, StoreError> {
         let unmoved = Condition::exists().equals("state", value(&from.state)?);
         let unmoved = match &from.plan {
             Some(plan) => unmoved.equals("plan", s(plan.as_str())),
             None => unmoved.lacks("plan"),
         };
-        Ok(self.put_if(item(&keys::import(tenant, &to.id), to)?, unmoved).await?.is_ok())
+        Ok(self
+            .put_if(item(&keys::import(tenant, &to.id), to)?, unmoved)
+            .await?
+            .is_ok())
     }
 
     /// Puts a chunk of a plan, waiting for the commit.
@@ -67,7 +85,9 @@ impl Store {
     /// # Errors
     /// When the table cannot be written.
     pub async fn put_chunk(&self, plan: &PlanOf, chunk: &Chunk) -> Result<(), StoreError> {
-        self.put_if(item(&plan.chunk(chunk.number), chunk)?, Condition::absent()).await.map(|_| ())
+        self.put_if(item(&plan.chunk(chunk.number), chunk)?, Condition::absent())
+            .await
+            .map(|_| ())
     }
 
     /// A chunk.
@@ -85,22 +105,36 @@ impl Store {
     /// When the table cannot be written.
     pub async fn release_chunk(&self, plan: &PlanOf, number: u32) -> Result<(), StoreError> {
         let waiting = Condition::exists().lacks("released");
-        self.update(&plan.chunk(number), release(), waiting).await.map(|_| ())
+        self.update(&plan.chunk(number), release(), waiting)
+            .await
+            .map(|_| ())
     }
 
     /// Notes that the report was written and the import is over.
     ///
     /// # Errors
     /// When the table cannot be written.
-    pub async fn finish_import(&self, tenant: &TenantId, import: &ImportId, state: ImportState, now: Timestamp) -> Result<(), StoreError> {
-        let change = Change::new().set("state", value(&state)?).set("updated_at", s(now.to_string()));
+    pub async fn finish_import(
+        &self,
+        tenant: &TenantId,
+        import: &ImportId,
+        state: ImportState,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let change = Change::new()
+            .set("state", value(&state)?)
+            .set("updated_at", s(now.to_string()));
         let running = Condition::exists().equals("state", value(&ImportState::Importing)?);
-        self.update(&keys::import(tenant, import), change, running).await.map(|_| ())
+        self.update(&keys::import(tenant, import), change, running)
+            .await
+            .map(|_| ())
     }
 }
 
 fn release() -> Change {
-    Change::new().set(keys::OUTBOX, s(OUTBOX)).set("released", n(1))
+    Change::new()
+        .set(keys::OUTBOX, s(OUTBOX))
+        .set("released", n(1))
 }
 
 impl<T: Clone> Transaction<'_, T> {
@@ -108,7 +142,12 @@ impl<T: Clone> Transaction<'_, T> {
     ///
     /// # Errors
     /// When it cannot be stored.
-    pub fn add_import(&mut self, tenant: &TenantId, import: &Import, there: T) -> Result<(), StoreError> {
+    pub fn add_import(
+        &mut self,
+        tenant: &TenantId,
+        import: &Import,
+        there: T,
+    ) -> Result<(), StoreError> {
         self.create(item(&keys::import(tenant, &import.id), import)?, there);
         Ok(())
     }
@@ -118,11 +157,31 @@ impl<T: Clone> Transaction<'_, T> {
     ///
     /// # Errors
     /// When it cannot be stored.
-    pub fn commit_import(&mut self, plan: &PlanOf, planned: Counts, now: Timestamp, not_ready: T) -> Result<(), StoreError> {
-        let done = Counts { unchanged: planned.unchanged, refused: planned.refused, ..Counts::default() };
-        let change = Change::new().set("state", value(&ImportState::Importing)?).set("done", value(&done)?).set("updated_at", s(now.to_string()));
-        let ready = Condition::exists().equals("state", value(&ImportState::Ready)?).equals("plan", s(plan.plan.as_str()));
-        self.update(&keys::import(&plan.tenant, &plan.import), change, ready, not_ready.clone());
+    pub fn commit_import(
+        &mut self,
+        plan: &PlanOf,
+        planned: Counts,
+        now: Timestamp,
+        not_ready: T,
+    ) -> Result<(), StoreError> {
+        let done = Counts {
+            unchanged: planned.unchanged,
+            refused: planned.refused,
+            ..Counts::default()
+        };
+        let change = Change::new()
+            .set("state", value(&ImportState::Importing)?)
+            .set("done", value(&done)?)
+            .set("updated_at", s(now.to_string()));
+        let ready = Condition::exists()
+            .equals("state", value(&ImportState::Ready)?)
+            .equals("plan", s(plan.plan.as_str()));
+        self.update(
+            &keys::import(&plan.tenant, &plan.import),
+            change,
+            ready,
+            not_ready.clone(),
+        );
         self.update(&plan.chunk(0), release(), Condition::exists(), not_ready);
         Ok(())
     }
@@ -131,8 +190,16 @@ impl<T: Clone> Transaction<'_, T> {
     ///
     /// # Errors
     /// When it cannot be stored.
-    pub fn cancel_import(&mut self, tenant: &TenantId, import: &Import, now: Timestamp, moved: T) -> Result<(), StoreError> {
-        let change = Change::new().set("state", value(&ImportState::Cancelled)?).set("updated_at", s(now.to_string()));
+    pub fn cancel_import(
+        &mut self,
+        tenant: &TenantId,
+        import: &Import,
+        now: Timestamp,
+        moved: T,
+    ) -> Result<(), StoreError> {
+        let change = Change::new()
+            .set("state", value(&ImportState::Cancelled)?)
+            .set("updated_at", s(now.to_string()));
         let unmoved = Condition::exists().equals("state", value(&import.state)?);
         self.update(&keys::import(tenant, &import.id), change, unmoved, moved);
         Ok(())
@@ -143,10 +210,18 @@ impl<T: Clone> Transaction<'_, T> {
     ///
     /// # Errors
     /// When it cannot be stored.
-    pub fn checkpoint(&mut self, plan: &PlanOf, before: &Chunk, after: &Chunk, overtaken: T) -> Result<(), StoreError> {
-        let mut change = Change::new().set("next", n(after.next)).set("done", value(&after.done)?);
+    pub fn checkpoint(
+        &mut self,
+        plan: &PlanOf,
+        before: &Chunk,
+        after: &Chunk,
+        overtaken: T,
+    ) -> Result<(), StoreError> {
+        let mut change = Change::new()
+            .set("next", n(after.next))
+            .set("done", value(&after.done)?);
         if after.exceptions.len() != before.exceptions.len() {
-            change = change.set("exceptions", value::<Vec<Exception>>(&after.exceptions)?);
+            change = change.set("exceptions", value(&after.exceptions)?);
         }
         let here = Condition::exists().equals("next", n(before.next));
         self.update(&plan.chunk(before.number), change, here, overtaken);
@@ -157,14 +232,39 @@ impl<T: Clone> Transaction<'_, T> {
     ///
     /// # Errors
     /// When it cannot be stored.
-    pub fn finish_chunk(&mut self, plan: &PlanOf, chunk: &Chunk, now: Timestamp, before: T) -> Result<(), StoreError> {
-        let change = Change::new().set("finished", value(&true)?).remove(keys::OUTBOX);
+    pub fn finish_chunk(
+        &mut self,
+        plan: &PlanOf,
+        chunk: &Chunk,
+        now: Timestamp,
+        before: T,
+    ) -> Result<(), StoreError> {
+        let change = Change::new()
+            .set("finished", value(&true)?)
+            .remove(keys::OUTBOX);
         let running = Condition::exists().equals("finished", value(&false)?);
         self.update(&plan.chunk(chunk.number), change, running, before.clone());
-        let counts = [("created", chunk.done.created), ("updated", chunk.done.updated), ("unchanged", chunk.done.unchanged), ("refused", chunk.done.refused)];
-        let count = Change::new().add("chunks_done", 1).set("updated_at", s(now.to_string()));
-        let count = counts.into_iter().fold(count, |count, (name, rows)| count.add(&format!("done.{name}"), i64::try_from(rows).unwrap_or(i64::MAX)));
-        self.update(&keys::import(&plan.tenant, &plan.import), count, Condition::exists(), before);
+        let counts = [
+            ("created", chunk.done.created),
+            ("updated", chunk.done.updated),
+            ("unchanged", chunk.done.unchanged),
+            ("refused", chunk.done.refused),
+        ];
+        let count = Change::new()
+            .add("chunks_done", 1)
+            .set("updated_at", s(now.to_string()));
+        let count = counts.into_iter().fold(count, |count, (name, rows)| {
+            count.add(
+                &format!("done.{name}"),
+                i64::try_from(rows).unwrap_or(i64::MAX),
+            )
+        });
+        self.update(
+            &keys::import(&plan.tenant, &plan.import),
+            count,
+            Condition::exists(),
+            before,
+        );
         Ok(())
     }
 }

@@ -202,7 +202,12 @@ pub fn read_chunk(pk: &str) -> Option<(TenantId, ImportId, PlanId, u32)> {
     let mut parts = pk.strip_prefix("C#")?.split('#');
     let tenant = TenantId::parse(parts.next()?).ok()?;
     let import = ImportId::parse(parts.next()?).ok()?;
-    Some((tenant, import, PlanId::parse(parts.next()?).ok()?, parts.next()?.parse().ok()?))
+    Some((
+        tenant,
+        import,
+        PlanId::parse(parts.next()?).ok()?,
+        parts.next()?.parse().ok()?,
+    ))
 }
 
 /// An export.
