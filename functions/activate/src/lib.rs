@@ -1,12 +1,13 @@
 //! Activation: what a link is good for, and accepting an invitation.
 
-use muster_shared::auth::token::{self, Activation, Audience};
+use jiff::Timestamp;
+use muster_shared::auth::token::{self, Activation, Audience, Verified};
 use muster_shared::context::Context;
 use muster_shared::domain::audit::{Actor, Entry, Target};
 use muster_shared::domain::email::Email;
 use muster_shared::domain::field::{Fault, Fields};
 use muster_shared::domain::id::{AuditId, Seed};
-use muster_shared::domain::invitation::{Invitation, LinkState, judge};
+use muster_shared::domain::invitation::{Invitation, LinkFacts, LinkState, judge};
 use muster_shared::domain::password::Password;
 use muster_shared::domain::person::{Membership, Person};
 use muster_shared::domain::refusal::Refusal;
@@ -98,6 +99,7 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
 /// A link with all that it points to, as things stand.
 struct Followed {
     link: Activation,
+    expires_at: Timestamp,
     tenant: Tenant,
     user: Option<User>,
     invitation: Option<Invitation>,
@@ -111,21 +113,22 @@ async fn follow(ctx: &Context, token: &str) -> Result<Followed, ApiError> {
             &Fault::new("invalid_token", "is not that of an activation link"),
         )
     };
-    let link = token::verify::<Activation>(ctx, Audience::Activate, token)
-        .await?
-        .ok_or_else(not_ours)?
-        .content;
+    let verified = token::verify::<Activation>(ctx, Audience::Activate, token).await?;
+    let Verified {
+        content: link,
+        expires_at,
+    } = verified.ok_or_else(not_ours)?;
     let tenant = ctx.store.tenant(&link.tid).await?.ok_or_else(not_ours)?;
     let user = ctx.store.user(&link.tid, &link.sub).await?;
     let invitation = ctx.store.invitation(&link.tid, &link.sub).await?;
-    let state = judge(
-        link.facts(),
-        user.as_ref(),
-        invitation.as_ref(),
-        ctx.clock.now(),
-    );
+    let facts = LinkFacts {
+        nonce: &link.nonce,
+        expires_at,
+    };
+    let state = judge(facts, user.as_ref(), invitation.as_ref(), ctx.clock.now());
     Ok(Followed {
         link,
+        expires_at,
         tenant,
         user,
         invitation,
@@ -141,7 +144,7 @@ async fn follow(ctx: &Context, token: &str) -> Result<Followed, ApiError> {
 async fn check(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let Check { token } = http::parse_json(request)?;
     let Followed {
-        link,
+        expires_at,
         tenant,
         user,
         state,
@@ -158,7 +161,7 @@ async fn check(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
         state,
         tenant_name: tenant.name.to_string(),
         email: email.map(String::from),
-        expires_at: http::time(link.facts().expires_at),
+        expires_at: http::time(expires_at),
         has_password,
     })
 }

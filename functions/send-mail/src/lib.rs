@@ -116,7 +116,6 @@ impl Addressed {
             sub: mail.user.clone(),
             tid: mail.tenant.clone(),
             nonce: mail.nonce.clone(),
-            exp: expires_at.as_second(),
         };
         let token = token::sign(ctx, Audience::Activate, &activation, expires_at)?;
         let link = format!("{}/activate#{token}", ctx.config.base_url);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
 use crate::domain::id::{TenantId, UserId};
-use crate::domain::invitation::{LinkFacts, Nonce};
+use crate::domain::invitation::Nonce;
 use crate::domain::permission::Rights;
 use crate::error::{ApiError, Internal};
 
@@ -60,26 +60,10 @@ pub struct Activation {
     pub tid: TenantId,
     /// What tells the newest link from earlier ones.
     pub nonce: Nonce,
-    /// When it ends, in seconds since the epoch.
-    pub exp: i64,
 }
 
-impl Activation {
-    /// What the link says of itself.
-    #[must_use]
-    pub fn facts(&self) -> LinkFacts<'_> {
-        LinkFacts {
-            nonce: &self.nonce,
-            expires_at: Timestamp::from_second(self.exp).unwrap_or(Timestamp::MIN),
-        }
-    }
-}
-
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Claims<T> {
-    iss: String,
-    aud: String,
-    iat: i64,
     exp: i64,
     #[serde(flatten)]
     content: T,
@@ -138,7 +122,7 @@ pub async fn verify<T: DeserializeOwned>(
     let Some(kid) = header.kid.filter(|_| header.alg == Algorithm::EdDSA) else {
         return Ok(None);
     };
-    let Some(key) = ctx.keys.get(&kid, &ctx.store, ctx.clock.now()).await? else {
+    let Some(key) = ctx.keys.get(&kid, &ctx.store).await? else {
         return Ok(None);
     };
     let mut validation = Validation::new(Algorithm::EdDSA);

@@ -1,8 +1,8 @@
 //! Signing keys: derived from the stack's secret by the functions that sign, published in the table for the rest.
 
 use std::collections::HashMap;
-use std::sync::RwLock;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, RwLock};
+use std::time::{Duration, Instant};
 
 use data_encoding::BASE64URL_NOPAD;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, Verifier as _, VerifyingKey};
@@ -136,7 +136,7 @@ impl Signer {
 #[derive(Default)]
 pub struct KeySet {
     keys: RwLock<HashMap<String, DecodingKey>>,
-    read_at: AtomicI64,
+    missed_at: Mutex<Option<Instant>>,
 }
 
 impl std::fmt::Debug for KeySet {
@@ -145,12 +145,12 @@ impl std::fmt::Debug for KeySet {
     }
 }
 
-/// How long the key set is trusted to be complete, in milliseconds: tokens with made-up key ids cost no more reads.
-const FRESH: i64 = 10_000;
+/// How often the key set is read anew for unknown keys at most: tokens with made-up key ids cost no more reads.
+const PAUSE: Duration = Duration::from_secs(1);
 
 impl KeySet {
     /// Reads the published keys.
-    pub(super) async fn read(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
+    pub(super) async fn read(&self, store: &Store) -> Result<(), StoreError> {
         let published = store.signing_keys().await?;
         let decoded = published
             .into_iter()
@@ -158,7 +158,6 @@ impl KeySet {
         if let Ok(mut keys) = self.keys.write() {
             *keys = decoded.collect();
         }
-        self.read_at.store(now.as_millisecond(), Ordering::SeqCst);
         Ok(())
     }
 
@@ -166,20 +165,27 @@ impl KeySet {
     ///
     /// # Errors
     /// When the table cannot be read.
-    pub async fn get(
-        &self,
-        kid: &str,
-        store: &Store,
-        now: Timestamp,
-    ) -> Result<Option<DecodingKey>, StoreError> {
+    pub async fn get(&self, kid: &str, store: &Store) -> Result<Option<DecodingKey>, StoreError> {
         if let Some(key) = self.known(kid) {
             return Ok(Some(key));
         }
-        if (now.as_millisecond() - self.read_at.load(Ordering::SeqCst)).abs() < FRESH {
+        if self.paused() {
             return Ok(None);
         }
-        self.read(store, now).await?;
+        self.read(store).await?;
         Ok(self.known(kid))
+    }
+
+    /// Whether the set was read anew just now for an unknown key; if not, it is going to be.
+    fn paused(&self) -> bool {
+        let Ok(mut missed_at) = self.missed_at.lock() else {
+            return true;
+        };
+        if missed_at.is_some_and(|at| at.elapsed() < PAUSE) {
+            return true;
+        }
+        *missed_at = Some(Instant::now());
+        false
     }
 
     fn known(&self, kid: &str) -> Option<DecodingKey> {

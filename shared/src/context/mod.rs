@@ -67,7 +67,7 @@ impl Context {
             store.publish_key(&signer.published(clock.now())).await?;
         }
         let keys = KeySet::default();
-        keys.read(&store, clock.now()).await?;
+        keys.read(&store).await?;
         Ok(Self {
             config,
             clock,

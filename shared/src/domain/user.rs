@@ -237,9 +237,7 @@ impl User {
             Status::Deleted
         } else if self.suspended_at.is_some() {
             Status::Suspended
-        } else if self.activated_at.is_some()
-            || (self.kind != Kind::Person && self.licence_state() == LicenceState::Activated)
-        {
+        } else if self.activated_at.is_some() || self.active_by_licence() {
             Status::Active
         } else {
             match &self.invited {
@@ -250,6 +248,13 @@ impl User {
                 Some(_) => Status::ActivationPending,
             }
         }
+    }
+
+    /// A vehicle, a device, or a person without an address has no account: it is active once an app has activated
+    /// its licence.
+    fn active_by_licence(&self) -> bool {
+        let no_account = self.kind != Kind::Person || self.email.is_none();
+        no_account && self.licence_state() == LicenceState::Activated
     }
 
     /// Over all products the highest.

@@ -1,0 +1,24 @@
+//! The code of every function of the template.
+
+use muster_shared::lambda::Function;
+
+/// All functions.
+pub const ALL: &[&Function] = &[
+    &activate::FUNCTION,
+    &activate_licence::FUNCTION,
+    &add_user::FUNCTION,
+    &assign::FUNCTION,
+    &expire_invitations::FUNCTION,
+    &export::FUNCTION,
+    &import::FUNCTION,
+    &import_chunk::FUNCTION,
+    &invite::FUNCTION,
+    &list_users::FUNCTION,
+    &provision::FUNCTION,
+    &record_delivery::FUNCTION,
+    &resend::FUNCTION,
+    &send_mail::FUNCTION,
+    &sign_in::FUNCTION,
+    &start_export::FUNCTION,
+    &start_import::FUNCTION,
+];

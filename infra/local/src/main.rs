@@ -1,0 +1,96 @@
+//! The command that runs Muster on one machine.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use muster_local::{Options, Stack, functions, start};
+use muster_shared::clock::Clock;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Runs Muster on this machine: every function, with stand-ins for the AWS services.
+#[derive(Parser)]
+#[command(name = "muster-local")]
+struct Arguments {
+    /// Where the API and the pages answer; port 0 is any free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7070")]
+    listen: SocketAddr,
+    /// The folder that keeps everything
+    #[arg(long, value_name = "DIR", default_value = ".muster")]
+    data: PathBuf,
+    /// Keep nothing: everything is gone in the end
+    #[arg(long, conflicts_with = "data")]
+    memory: bool,
+    /// Start without a demo tenant
+    #[arg(long)]
+    no_demo: bool,
+    /// Write there, once Muster answers, how to reach it (JSON)
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+    /// What to log, for example `info` or `warn,muster_shared=debug`
+    #[arg(long, value_name = "FILTER", default_value = "warn,dynoxide=error")]
+    log: String,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(&arguments.log)
+        .with_writer(io::stderr)
+        .init();
+    match run(arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "muster-local: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    // Before anything starts, so that an early signal is not lost.
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
+    let options = Options {
+        listen: arguments.listen,
+        data: (!arguments.memory).then_some(arguments.data),
+        demo: !arguments.no_demo,
+        clock: Clock::shifted(),
+        ready_file: arguments.ready_file,
+        ..Options::default()
+    };
+    let stack = start(options, functions::ALL).await?;
+    welcome(&stack)?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    stack.shutdown().await;
+    Ok(())
+}
+
+fn welcome(stack: &Stack) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "Muster answers at {}", stack.url)?;
+    writeln!(out, "  mails sent   {}/local/inbox", stack.url)?;
+    writeln!(
+        out,
+        "  S3           {} (bucket {})",
+        stack.s3_url, stack.bucket
+    )?;
+    writeln!(out, "  DynamoDB     {}", stack.dynamodb_url)?;
+    if let Some(demo) = &stack.demo {
+        writeln!(
+            out,
+            "Sign in to the demo tenant {} as {} with {}",
+            demo.tenant, demo.email, demo.password
+        )?;
+    }
+    writeln!(out, "Ctrl-C stops it.")?;
+    out.flush()
+}

@@ -1,0 +1,101 @@
+//! Secrets Manager as the functions see it: one secret, generated once for a data folder.
+
+use std::io;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::data_dir::{DataDir, write_whole};
+
+/// The secrets of the template.
+#[derive(Debug)]
+pub struct Secrets {
+    arns: Vec<String>,
+    value: String,
+}
+
+impl Secrets {
+    /// The value of earlier, or a new one.
+    ///
+    /// # Errors
+    /// When it cannot be read, made or kept.
+    pub fn open(data: &DataDir, arns: Vec<String>) -> io::Result<Self> {
+        let path = data.join("secret");
+        let value = match std::fs::read_to_string(&path) {
+            Ok(value) => value,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let value = random_text()?;
+                write_whole(&path, value.as_bytes())?;
+                value
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Self { arns, value })
+    }
+}
+
+/// 32 random bytes as text.
+///
+/// # Errors
+/// When the operating system has no randomness.
+pub fn random_text() -> io::Result<String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(data_encoding::HEXLOWER.encode(&bytes))
+}
+
+/// The route of Secrets Manager's `GetSecretValue`.
+pub fn routes(secrets: Secrets) -> Router {
+    Router::new()
+        .route("/", post(get_secret_value))
+        .with_state(Arc::new(secrets))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct GetSecretValue {
+    secret_id: String,
+}
+
+async fn get_secret_value(
+    State(secrets): State<Arc<Secrets>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let operation = headers
+        .get("x-amz-target")
+        .and_then(|target| target.to_str().ok());
+    if operation != Some("secretsmanager.GetSecretValue") {
+        return refused(
+            "InvalidRequestException",
+            "the local stack serves GetSecretValue only",
+        );
+    }
+    match serde_json::from_slice::<GetSecretValue>(&body) {
+        Ok(request) if secrets.arns.contains(&request.secret_id) => Json(json!({
+            "ARN": request.secret_id,
+            "Name": request.secret_id,
+            "SecretString": secrets.value,
+            "VersionId": "local",
+            "VersionStages": ["AWSCURRENT"],
+        }))
+        .into_response(),
+        Ok(_) => refused("ResourceNotFoundException", "there is no such secret"),
+        Err(error) => refused("InvalidRequestException", &error.to_string()),
+    }
+}
+
+fn refused(kind: &str, message: &str) -> Response {
+    (
+        StatusCode::BAD_REQUEST,
+        Json(json!({ "__type": kind, "Message": message })),
+    )
+        .into_response()
+}

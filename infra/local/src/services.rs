@@ -1,0 +1,95 @@
+//! The stand-ins of the AWS services, started and joined to each other.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use axum::Router;
+use muster_shared::clock::Clock;
+use muster_shared::config::Local;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::bus::Bus;
+use crate::data_dir::DataDir;
+use crate::dynamodb::Dynamo;
+use crate::inbox::Inbox;
+use crate::queue::Queues;
+use crate::s3::{self, ACCESS_KEY, SECRET_KEY};
+use crate::secrets::{self, Secrets};
+use crate::ses;
+use crate::stack::StackError;
+use crate::template::Template;
+
+/// The stand-ins.
+#[derive(Debug)]
+pub struct Services {
+    /// The embedded `DynamoDB`.
+    pub dynamo: Dynamo,
+    /// The queues.
+    pub queues: Arc<Queues>,
+    /// The event bus.
+    pub bus: Arc<Bus>,
+    /// The mails that were sent.
+    pub inbox: Arc<Inbox>,
+    /// Where they answer.
+    pub endpoints: Local,
+}
+
+impl Services {
+    /// Starts them all on what `data` holds; they use free ports of 127.0.0.1.
+    ///
+    /// # Errors
+    /// When one of them cannot start.
+    pub async fn start(
+        data: &DataDir,
+        template: &mut Template,
+        clock: &Clock,
+        keep_history: bool,
+        tasks: &mut JoinSet<()>,
+    ) -> Result<Self, StackError> {
+        let dynamo = Dynamo::start(data, &template.table)?;
+        let queues = Arc::new(Queues::new(template, clock, keep_history));
+        let rules = std::mem::take(&mut template.rules);
+        let bus = Arc::new(Bus::open(data.join("events"), rules, Arc::clone(&queues))?);
+        let inbox = Arc::new(Inbox::open(&data.join("inbox.jsonl"))?);
+        let s3 = s3::start(
+            data,
+            &template.bucket,
+            Arc::clone(&bus),
+            clock.clone(),
+            tasks,
+        )
+        .await?;
+        let secrets = Secrets::open(data, template.secrets.clone())?;
+        let others = ses::routes(Arc::clone(&inbox), clock.clone()).merge(secrets::routes(secrets));
+        let others = serve(others, tasks).await?;
+        let endpoints = Local {
+            dynamodb: dynamo.url.clone(),
+            s3,
+            ses: others.clone(),
+            secrets: others,
+            access_key: ACCESS_KEY.to_owned(),
+            secret_key: SECRET_KEY.to_owned(),
+        };
+        Ok(Self {
+            dynamo,
+            queues,
+            bus,
+            inbox,
+            endpoints,
+        })
+    }
+}
+
+/// Serves the parts that only functions speak to, and says where.
+async fn serve(app: Router, tasks: &mut JoinSet<()>) -> io::Result<String> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    tasks.spawn(async move {
+        if let Err(error) = axum::serve(listener, app).await {
+            tracing::error!(%error, "SES and Secrets Manager stopped");
+        }
+    });
+    Ok(url)
+}

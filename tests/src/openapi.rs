@@ -1,0 +1,70 @@
+//! The API document: what the functions say of their routes, put together.
+
+use muster_shared::error::{ApiError, Problem};
+use serde_json::{Value, json};
+use utoipa::PartialSchema;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
+
+/// The document, as it stands in `openapi.json`.
+///
+/// # Panics
+/// When it cannot be written as JSON, which its own types rule out.
+#[must_use]
+pub fn document() -> String {
+    let mut text = serde_json::to_string_pretty(&value()).unwrap_or_else(|error| panic!("{error}"));
+    text.push('\n');
+    text
+}
+
+fn value() -> Value {
+    let mut document = serde_json::to_value(merged()).unwrap_or_else(|error| panic!("{error}"));
+    // Every code that a problem can have, with its status and meaning.
+    let codes = ApiError::codes();
+    let meanings: Vec<String> = codes
+        .iter()
+        .map(|(code, status, meaning)| format!("- `{code}` ({status}): {meaning}"))
+        .collect();
+    let code = &mut document["components"]["schemas"]["Problem"]["properties"]["code"];
+    code["enum"] = codes.iter().map(|(code, ..)| *code).collect();
+    code["description"] = json!(format!(
+        "What went wrong, for programs; never changes.\n\n{}",
+        meanings.join("\n")
+    ));
+    document
+}
+
+fn merged() -> OpenApi {
+    let info = InfoBuilder::new().title("Muster").version("1").description(Some(
+        "Fleet users, licences and invitations. Errors are problem documents (RFC 9457) with a stable `code`; lists have opaque cursors; times are RFC 3339, UTC.",
+    ));
+    let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    let components = ComponentsBuilder::new()
+        .security_scheme("bearer", bearer)
+        .schema("Problem", Problem::schema())
+        .build();
+    let mut document = OpenApiBuilder::new()
+        .info(info.build())
+        .components(Some(components))
+        .build();
+    document.security = Some(vec![SecurityRequirement::new(
+        "bearer",
+        Vec::<String>::new(),
+    )]);
+    let parts = [
+        sign_in::api(),
+        activate::api(),
+        add_user::api(),
+        list_users::api(),
+        invite::api(),
+        resend::api(),
+        assign::api(),
+        activate_licence::api(),
+        start_import::api(),
+        start_export::api(),
+    ];
+    for part in parts {
+        document.merge(part);
+    }
+    document
+}

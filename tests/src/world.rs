@@ -1,0 +1,448 @@
+//! A running Muster and the people who use it: everything goes through HTTP, mail and S3, as it does for them.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use muster_local::{Mail, Options, Stack};
+use muster_shared::clock::Clock;
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::{Value, json};
+
+/// The password of everybody in the tests.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// A local stack in memory, with a clock that stands still until it is moved.
+pub struct World {
+    /// The stack.
+    pub stack: Stack,
+    http: Client,
+}
+
+/// What an API call was answered with.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: reqwest::header::HeaderMap,
+    /// The body, if it is JSON.
+    pub body: Value,
+    /// The body as it came.
+    pub text: String,
+}
+
+impl Answer {
+    /// The body, of an answer with this status.
+    ///
+    /// # Panics
+    /// When the status is another one; the body tells why.
+    #[must_use]
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        self.body
+    }
+
+    /// The problem's code, of an answer with this status.
+    ///
+    /// # Panics
+    /// When the status is another one.
+    #[must_use]
+    #[track_caller]
+    pub fn refused(self, status: u16) -> String {
+        assert_eq!(self.status, status, "{}", self.text);
+        assert_eq!(self.headers["content-type"], "application/problem+json");
+        text(&self.body["code"])
+    }
+
+    /// The faulty fields of a 422, as `field: code`.
+    ///
+    /// # Panics
+    /// When the answer is another one.
+    #[must_use]
+    #[track_caller]
+    pub fn faults(self) -> Vec<String> {
+        assert_eq!(self.status, 422, "{}", self.text);
+        let faults = self.body["errors"].as_array().cloned().unwrap_or_default();
+        faults
+            .iter()
+            .map(|fault| format!("{}: {}", text(&fault["field"]), text(&fault["code"])))
+            .collect()
+    }
+
+    /// What the call consumed of the table: read and write units.
+    ///
+    /// # Panics
+    /// When the answer does not say.
+    #[must_use]
+    #[track_caller]
+    pub fn consumed(&self) -> (f64, f64) {
+        let told = self.headers["x-consumed-capacity"]
+            .to_str()
+            .unwrap_or_default();
+        let unit = |name: &str| {
+            told.split(' ')
+                .find_map(|part| part.strip_prefix(name))
+                .and_then(|units| units.parse().ok())
+        };
+        unit("read=")
+            .zip(unit("write="))
+            .unwrap_or_else(|| panic!("{told}"))
+    }
+}
+
+/// A JSON string's text.
+///
+/// # Panics
+/// When it is none.
+#[must_use]
+#[track_caller]
+pub fn text(value: &Value) -> String {
+    value
+        .as_str()
+        .map(str::to_owned)
+        .unwrap_or_else(|| panic!("{value} is no text"))
+}
+
+/// Somebody who is signed in, or nobody.
+#[derive(Clone)]
+pub struct Actor<'w> {
+    world: &'w World,
+    /// The access token.
+    pub token: Option<String>,
+    /// The user's id.
+    pub user: String,
+}
+
+/// A tenant with its owner signed in.
+pub struct Company<'w> {
+    /// The tenant's id.
+    pub tenant: String,
+    /// Its owner.
+    pub owner: Actor<'w>,
+    /// The owner's e-mail address.
+    pub owner_email: String,
+    /// Its products, in the order asked for.
+    pub products: Vec<String>,
+}
+
+impl World {
+    /// A stack of its own, at a moment that tests can name: 2026-03-02T08:00:00Z.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start() -> Self {
+        Self::with(|options| options).await
+    }
+
+    /// A stack started otherwise.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn with(change: impl FnOnce(Options) -> Options) -> Self {
+        let morning: Timestamp = "2026-03-02T08:00:00Z"
+            .parse()
+            .unwrap_or_else(|error| panic!("{error}"));
+        let options = Options {
+            demo: false,
+            clock: Clock::fixed(morning),
+            meter: true,
+            ..Options::default()
+        };
+        let stack = muster_local::start(change(options), muster_local::functions::ALL).await;
+        Self {
+            stack: stack.unwrap_or_else(|error| panic!("{error}")),
+            http: Client::new(),
+        }
+    }
+
+    /// Somebody who is not signed in.
+    #[must_use]
+    pub fn nobody(&self) -> Actor<'_> {
+        Actor {
+            world: self,
+            token: None,
+            user: String::new(),
+        }
+    }
+
+    /// Moves the clock forward, runs what became due, and waits until all of it is done.
+    pub async fn wait_hours(&self, hours: i64) {
+        self.wait(SignedDuration::from_hours(hours)).await;
+    }
+
+    /// Moves the clock forward, runs what became due, and waits until all of it is done.
+    pub async fn wait(&self, time: SignedDuration) {
+        self.stack.advance(time).await;
+        self.stack.settled().await;
+    }
+
+    /// The mails to an address, oldest first, once all that are on their way have arrived.
+    pub async fn mails_to(&self, address: &str) -> Vec<Arc<Mail>> {
+        self.stack.settled().await;
+        self.stack.inbox().to(address)
+    }
+
+    /// The token of the activation link in the newest mail to an address.
+    ///
+    /// # Panics
+    /// When there is no such mail.
+    pub async fn link_token(&self, address: &str) -> String {
+        let mails = self.mails_to(address).await;
+        let newest = mails
+            .last()
+            .unwrap_or_else(|| panic!("no mail to {address}"));
+        let link = newest.links().into_iter().find_map(|link| {
+            link.split_once("/activate#")
+                .map(|(_, token)| token.to_owned())
+        });
+        link.unwrap_or_else(|| panic!("no link in {}", newest.text))
+    }
+
+    /// What support orders, with the answer.
+    ///
+    /// # Panics
+    /// When the function fails.
+    pub async fn provision(&self, order: Value) -> Value {
+        self.stack
+            .invoke("provision", order)
+            .await
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// A company called `name` with an active owner and two products of 50 seats each.
+    ///
+    /// # Panics
+    /// When any step of the way is refused.
+    pub async fn company(&self, name: &str) -> Company<'_> {
+        self.company_with(name, json!({})).await
+    }
+
+    /// A company whose order has these fields changed.
+    ///
+    /// # Panics
+    /// When any step of the way is refused.
+    pub async fn company_with(&self, name: &str, changes: Value) -> Company<'_> {
+        let owner_email = format!("owner@{}.example", name.to_lowercase().replace(' ', "-"));
+        let links = json!([{ "label": "Google Play", "url": "https://play.example/app" }, { "label": "App Store", "url": "https://apps.example/app" }]);
+        let mut order = json!({
+            "reference": name,
+            "name": name,
+            "owner": { "email": owner_email, "first_name": "Olivia", "last_name": "Owner" },
+            "products": [
+                { "name": "CoPilot Truck with ActiveTraffic", "seats": 50, "links": links },
+                { "name": "MileOn", "seats": 50, "links": links },
+            ],
+        });
+        for (field, value) in changes.as_object().into_iter().flatten() {
+            order[field] = value.clone();
+        }
+        let answer = self.provision(order).await;
+        let username = format!("owner.{}", name.to_lowercase().replace(' ', "."));
+        let owner = self.activate(&owner_email, &username).await;
+        let products = answer["products"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|product| text(&product["id"]))
+            .collect();
+        Company {
+            tenant: text(&answer["tenant"]),
+            owner,
+            owner_email,
+            products,
+        }
+    }
+
+    /// Follows the newest activation link that an address got, and signs in.
+    ///
+    /// # Panics
+    /// When that is refused.
+    pub async fn activate(&self, email: &str, username: &str) -> Actor<'_> {
+        let token = self.link_token(email).await;
+        let accept = json!({ "token": token, "username": username, "password": PASSWORD });
+        let _ = self
+            .nobody()
+            .post("/v1/activations", accept)
+            .await
+            .expect(200);
+        self.sign_in(email).await
+    }
+
+    /// Signs in with everybody's password.
+    ///
+    /// # Panics
+    /// When that is refused.
+    pub async fn sign_in(&self, login: &str) -> Actor<'_> {
+        let session = self
+            .nobody()
+            .post(
+                "/v1/sessions",
+                json!({ "login": login, "password": PASSWORD }),
+            )
+            .await
+            .expect(200);
+        Actor {
+            world: self,
+            token: Some(text(&session["access_token"])),
+            user: text(&session["user"]),
+        }
+    }
+
+    /// Puts a file to a pre-signed address with the headers it asks for; the status.
+    ///
+    /// # Panics
+    /// When the bucket does not answer.
+    pub async fn upload(&self, upload: &Value, content: impl Into<Vec<u8>>) -> u16 {
+        let mut request = self.http.request(Method::PUT, text(&upload["url"]));
+        for header in upload["headers"].as_array().into_iter().flatten() {
+            request = request.header(text(&header["name"]), text(&header["value"]));
+        }
+        let sent = request
+            .body(content.into())
+            .send()
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
+        sent.status().as_u16()
+    }
+
+    /// Fetches a file by a pre-signed link.
+    ///
+    /// # Panics
+    /// When the link does not work.
+    pub async fn download(&self, url: &Value) -> Vec<u8> {
+        let got = self
+            .http
+            .get(text(url))
+            .send()
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(got.status().as_u16(), 200, "{url}");
+        got.bytes()
+            .await
+            .unwrap_or_else(|error| panic!("{error}"))
+            .to_vec()
+    }
+}
+
+impl<'w> Actor<'w> {
+    /// GET.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    /// POST with a JSON body.
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(self.request(Method::POST, path).json(&body))
+            .await
+    }
+
+    /// POST with a JSON body and an idempotency key.
+    pub async fn post_once(&self, path: &str, key: &str, body: Value) -> Answer {
+        self.send(
+            self.request(Method::POST, path)
+                .header("Idempotency-Key", key)
+                .json(&body),
+        )
+        .await
+    }
+
+    /// DELETE.
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(self.request(Method::DELETE, path)).await
+    }
+
+    /// A request as this actor, to be completed.
+    #[must_use]
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self
+            .world
+            .http
+            .request(method, format!("{}{path}", self.world.stack.url));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    /// Sends a request.
+    ///
+    /// # Panics
+    /// When the stack does not answer.
+    pub async fn send(&self, request: RequestBuilder) -> Answer {
+        let response = request
+            .send()
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response
+            .text()
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
+        Answer {
+            status,
+            headers,
+            body: serde_json::from_str(&text).unwrap_or(Value::Null),
+            text,
+        }
+    }
+
+    /// Adds a user; its id.
+    ///
+    /// # Panics
+    /// When that is refused.
+    pub async fn add(&self, form: Value) -> String {
+        text(&self.post("/v1/users", form).await.expect(201)["id"])
+    }
+
+    /// A user as it stands.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn show(&self, user: &str) -> Value {
+        self.get(&format!("/v1/users/{user}")).await.expect(200)
+    }
+
+    /// Adds, invites and activates a person with class and roles; signed in.
+    ///
+    /// # Panics
+    /// When any step is refused.
+    pub async fn colleague(&self, name: &str, class: &str, roles: &[&str]) -> Actor<'w> {
+        let email = format!("{name}@colleagues.example");
+        let form = json!({ "email": email, "first_name": name, "class": class, "roles": roles, "invite": true });
+        let _ = self.add(form).await;
+        self.world
+            .activate(&email, &format!("{name}.colleague"))
+            .await
+    }
+
+    /// Uploads a file and waits for its plan; the import as it stands then.
+    ///
+    /// # Panics
+    /// When any step is refused.
+    pub async fn upload_import(&self, content: impl Into<Vec<u8>>) -> Value {
+        let import = self
+            .post("/v1/imports", json!({ "file_name": "users.csv" }))
+            .await
+            .expect(201);
+        assert_eq!(self.world.upload(&import["upload"], content).await, 200);
+        self.world.stack.settled().await;
+        self.get(&format!("/v1/imports/{}", text(&import["id"])))
+            .await
+            .expect(200)
+    }
+
+    /// Commits an import and waits until it is over; the import as it stands then.
+    ///
+    /// # Panics
+    /// When that is refused.
+    pub async fn commit_import(&self, import: &Value) -> Value {
+        let path = format!("/v1/imports/{}", text(&import["id"]));
+        let _ = self
+            .post(&format!("{path}/commit"), json!({}))
+            .await
+            .expect(202);
+        self.world.stack.settled().await;
+        self.get(&path).await.expect(200)
+    }
+}
