@@ -1,4 +1,5 @@
 //! What the end-to-end tests, the API document and the benchmarks are made of.
+#![expect(clippy::panic, reason = "a test that cannot go on says so")]
 
 pub mod openapi;
 pub mod world;

@@ -19,6 +19,19 @@ pub fn document() -> String {
 
 fn value() -> Value {
     let mut document = serde_json::to_value(merged()).unwrap_or_else(|error| panic!("{error}"));
+    let broken = json!({
+        "description": "`internal`: something is broken on the service's side",
+        "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
+    });
+    for operation in document["paths"]
+        .as_object_mut()
+        .into_iter()
+        .flat_map(|paths| paths.values_mut())
+        .filter_map(Value::as_object_mut)
+        .flat_map(|item| item.values_mut())
+    {
+        operation["responses"]["5XX"] = broken.clone();
+    }
     // Every code that a problem can have, with its status and meaning.
     let codes = ApiError::codes();
     let meanings: Vec<String> = codes
@@ -64,7 +77,20 @@ fn merged() -> OpenApi {
         start_export::api(),
     ];
     for part in parts {
+        refuse_namesakes(&document, &part);
         document.merge(part);
     }
     document
+}
+
+/// Two functions may use the same schema, but not two schemas by one name: merging would drop one of them.
+fn refuse_namesakes(document: &OpenApi, part: &OpenApi) {
+    let schemas = |document: &OpenApi| document.components.clone().unwrap_or_default().schemas;
+    let known = schemas(document);
+    for (name, schema) in schemas(part) {
+        let same = known
+            .get(&name)
+            .is_none_or(|known| json!(known) == json!(schema));
+        assert!(same, "two different schemas are called {name}");
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use muster_local::{Mail, Options, Stack};
 use muster_shared::clock::Clock;
+use muster_shared::lambda::Function;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -100,8 +101,7 @@ impl Answer {
 pub fn text(value: &Value) -> String {
     value
         .as_str()
-        .map(str::to_owned)
-        .unwrap_or_else(|| panic!("{value} is no text"))
+        .map_or_else(|| panic!("{value} is no text"), str::to_owned)
 }
 
 /// Somebody who is signed in, or nobody.
@@ -140,6 +140,17 @@ impl World {
     /// # Panics
     /// When it does not start.
     pub async fn with(change: impl FnOnce(Options) -> Options) -> Self {
+        Self::with_code(change, muster_local::functions::ALL).await
+    }
+
+    /// A stack of this code, started otherwise: for tests that hold a worker back, or take its mail service away.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn with_code(
+        change: impl FnOnce(Options) -> Options,
+        code: &[&'static Function],
+    ) -> Self {
         let morning: Timestamp = "2026-03-02T08:00:00Z"
             .parse()
             .unwrap_or_else(|error| panic!("{error}"));
@@ -149,7 +160,7 @@ impl World {
             meter: true,
             ..Options::default()
         };
-        let stack = muster_local::start(change(options), muster_local::functions::ALL).await;
+        let stack = muster_local::start(change(options), code).await;
         Self {
             stack: stack.unwrap_or_else(|error| panic!("{error}")),
             http: Client::new(),
@@ -353,7 +364,6 @@ impl<'w> Actor<'w> {
     }
 
     /// A request as this actor, to be completed.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self
             .world

@@ -1,4 +1,9 @@
 //! The main job as one story: from support's order to the exported list.
+#![expect(
+    clippy::unwrap_used,
+    clippy::too_many_lines,
+    reason = "a story is told in one go"
+)]
 
 use muster_tests::world::{World, text};
 use serde_json::{Value, json};

@@ -63,7 +63,7 @@ struct Redeemed {
 /// Activate a licence
 ///
 /// Called by the app with the code that the user was given. Needs no access token: the code is the credential.
-#[utoipa::path(post, path = "/v1/licences/activate", tag = "Licences", request_body = Redeem, security(()),
+#[utoipa::path(post, path = "/v1/licences/activate", operation_id = "activateLicence", tag = "Licences", request_body = Redeem, security(()),
     responses((status = 200, description = "The licence is activated", body = Redeemed), (status = "4XX", description = "`not_found`, `code_used`, `user_suspended`, `invalid_fields`, `malformed_request`, `busy`", body = Problem, content_type = "application/problem+json")))]
 async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
     let Redeem { code, device } = http::parse_json(&request)?;

@@ -38,14 +38,14 @@ pub fn api() -> utoipa::openapi::OpenApi {
 /// A link to look at.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Check {
+struct CheckLink {
     /// The token behind the `#` of the link.
     token: String,
 }
 
 /// What a link is good for.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-struct Checked {
+struct LinkChecked {
     /// Whether it can be used, and if not, why.
     state: LinkState,
     /// The company that invites.
@@ -62,7 +62,7 @@ struct Checked {
 /// An invitation accepted.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Accept {
+struct AcceptInvitation {
     /// The token behind the `#` of the link.
     token: String,
     /// The name to sign in with; left out by a person who has one already.
@@ -75,7 +75,7 @@ struct Accept {
 
 /// The user is active.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-struct Accepted {
+struct InvitationAccepted {
     /// The company.
     tenant: String,
     /// Its name.
@@ -139,10 +139,10 @@ async fn follow(ctx: &Context, token: &str) -> Result<Followed, ApiError> {
 /// Look at an activation link
 ///
 /// Changes nothing, however often it is asked: mail scanners open links.
-#[utoipa::path(post, path = "/v1/activations/check", tag = "Activation", request_body = Check, security(()),
-    responses((status = 200, description = "What the link is good for", body = Checked), (status = "4XX", description = "`invalid_fields`, `malformed_request`", body = Problem, content_type = "application/problem+json")))]
+#[utoipa::path(post, path = "/v1/activations/check", operation_id = "checkActivation", tag = "Activation", request_body = CheckLink, security(()),
+    responses((status = 200, description = "What the link is good for", body = LinkChecked), (status = "4XX", description = "`invalid_fields`, `malformed_request`", body = Problem, content_type = "application/problem+json")))]
 async fn check(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
-    let Check { token } = http::parse_json(request)?;
+    let CheckLink { token } = http::parse_json(request)?;
     let Followed {
         expires_at,
         tenant,
@@ -157,7 +157,7 @@ async fn check(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
         Some(email) => ctx.store.person(&email.folded()).await?.is_some(),
         None => false,
     };
-    http::ok(&Checked {
+    http::ok(&LinkChecked {
         state,
         tenant_name: tenant.name.to_string(),
         email: email.map(String::from),
@@ -169,11 +169,11 @@ async fn check(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
 /// Accept an invitation
 ///
 /// Sets username and password, once. A person who has a password already, from another company, joins with that one.
-#[utoipa::path(post, path = "/v1/activations", tag = "Activation", request_body = Accept, security(()),
+#[utoipa::path(post, path = "/v1/activations", operation_id = "acceptInvitation", tag = "Activation", request_body = AcceptInvitation, security(()),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
-    responses((status = 200, description = "The user is active and can sign in", body = Accepted), (status = "4XX", description = "`link_expired`, `link_used`, `link_replaced`, `link_revoked`, `username_taken`, `wrong_credentials`, `invalid_fields`, `malformed_request`, `busy`", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The user is active and can sign in", body = InvitationAccepted), (status = "4XX", description = "`link_expired`, `link_used`, `link_replaced`, `link_revoked`, `username_taken`, `wrong_credentials`, `invalid_fields`, `malformed_request`, `busy`", body = Problem, content_type = "application/problem+json")))]
 async fn accept(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
-    let form: Accept = http::parse_json(request)?;
+    let form: AcceptInvitation = http::parse_json(request)?;
     let followed = follow(ctx, &form.token).await?;
     let scope = format!("{}#{}", followed.link.tid, followed.link.sub);
     http::once(ctx, &scope, request, async || {
@@ -185,7 +185,11 @@ async fn accept(ctx: &Context, request: &Request) -> Result<Response, ApiError> 
 /// How often an acceptance is tried anew because the user was changed meanwhile.
 const TRIES: u32 = 5;
 
-async fn activate(ctx: &Context, form: Accept, followed: Followed) -> Result<Accepted, ApiError> {
+async fn activate(
+    ctx: &Context,
+    form: AcceptInvitation,
+    followed: Followed,
+) -> Result<InvitationAccepted, ApiError> {
     let token = form.token.clone();
     let (tenant, valid) = valid(followed)?;
     let person = ctx.store.person(&valid.email.folded()).await?;
@@ -245,7 +249,7 @@ struct Credentials {
 
 impl Credentials {
     /// The person has a password: it must be given, and nothing is set anew.
-    async fn existing(person: Person, form: Accept) -> Result<Self, ApiError> {
+    async fn existing(person: Person, form: AcceptInvitation) -> Result<Self, ApiError> {
         let password = Password::presented(form.password)
             .map_err(|fault| ApiError::field("password", &fault))?;
         let hash = person.password.clone();
@@ -257,7 +261,7 @@ impl Credentials {
     }
 
     async fn chosen(
-        form: Accept,
+        form: AcceptInvitation,
         valid: &Valid,
         tenant: &Tenant,
         ctx: &Context,
@@ -363,8 +367,8 @@ async fn commit(
     }))
 }
 
-fn accepted(tenant: &Tenant, valid: &Valid, credentials: &Credentials) -> Accepted {
-    Accepted {
+fn accepted(tenant: &Tenant, valid: &Valid, credentials: &Credentials) -> InvitationAccepted {
+    InvitationAccepted {
         tenant: tenant.id.to_string(),
         tenant_name: tenant.name.to_string(),
         user: valid.user.id.to_string(),

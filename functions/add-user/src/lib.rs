@@ -10,8 +10,7 @@ use muster_shared::http::forms::UserForm;
 use muster_shared::http::views::UserView;
 use muster_shared::http::{self, Request, Response};
 use muster_shared::lambda::Function;
-use serde::{Deserialize, Serialize};
-use utoipa::{OpenApi, ToSchema};
+use utoipa::OpenApi;
 
 /// What runs, and how it is triggered.
 pub const FUNCTION: Function =
@@ -27,32 +26,23 @@ pub fn api() -> utoipa::openapi::OpenApi {
     Api::openapi()
 }
 
-/// A user to add.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-struct AddUser {
-    #[serde(flatten)]
-    user: UserForm,
-    /// Whether to invite at once; by default as the company's policy says.
-    invite: Option<bool>,
-}
-
 /// Add a user
 ///
 /// A person, vehicle or device; with licences, and an invitation if asked for. All of it is done, or nothing.
-#[utoipa::path(post, path = "/v1/users", tag = "Users", request_body = AddUser,
+#[utoipa::path(post, path = "/v1/users", operation_id = "addUser", tag = "Users", request_body = UserForm,
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
     responses((status = 201, description = "The user", body = UserView), (status = "4XX", description = "`invalid_fields`, `email_taken`, `external_id_taken`, `no_seats_left`, `product_not_found`, `no_email`, `beyond_your_rights`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, &request).await?;
     caller.require(Permission::UsersWrite)?;
     http::once(ctx, &caller.scope(), &request, async || {
-        let form: AddUser = http::parse_json(&request)?;
+        let form: UserForm = http::parse_json(&request)?;
         let tenant = ctx
             .store
             .tenant(&caller.tenant)
             .await?
             .ok_or(Internal::Broken("the token's tenant is gone"))?;
-        let new = form.user.read(&tenant.policy)?;
+        let new = form.read(&tenant.policy)?;
         let automatic = tenant.policy.invite_on_create == InviteOnCreate::Automatic
             && new.draft.email.is_some();
         let invite = form.invite.unwrap_or(automatic);

@@ -39,7 +39,7 @@ pub fn api() -> utoipa::openapi::OpenApi {
 /// Who gets, or gives back, a licence.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Users {
+struct Holders {
     /// Ids of users, 1 to 1000.
     users: Vec<String>,
 }
@@ -126,7 +126,7 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
 /// List products
 ///
 /// With seats bought, in use and left.
-#[utoipa::path(get, path = "/v1/products", tag = "Licences",
+#[utoipa::path(get, path = "/v1/products", operation_id = "listProducts", tag = "Licences",
     responses((status = 200, description = "The products", body = Products), (status = "4XX", description = "`unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn products(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
@@ -140,7 +140,7 @@ async fn products(ctx: &Context, request: &Request) -> Result<Response, ApiError
 /// Assign licences
 ///
 /// To 1 to 1000 users, in their order; when the seats run out the rest is refused, and never is one seat too many taken.
-#[utoipa::path(post, path = "/v1/products/{id}/assign", tag = "Licences", request_body = Users,
+#[utoipa::path(post, path = "/v1/products/{id}/assign", operation_id = "assignLicences", tag = "Licences", request_body = Holders,
     params(("id" = String, Path, description = "The product"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
     responses((status = 200, description = "User by user, and the seats left", body = Assigned), (status = "4XX", description = "`not_found`, `invalid_fields`, `unauthenticated`, `forbidden`; of single users `user_not_found`, `no_seats_left`, `user_deleted`, `user_suspended`, `beyond_your_rights`, `busy`", body = Problem, content_type = "application/problem+json")))]
 async fn assign(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
@@ -155,7 +155,7 @@ async fn assign(ctx: &Context, request: &Request) -> Result<Response, ApiError> 
 /// Un-assign licences
 ///
 /// Of 1 to 1000 users; their seats are free at once and their codes work no more.
-#[utoipa::path(post, path = "/v1/products/{id}/unassign", tag = "Licences", request_body = Users,
+#[utoipa::path(post, path = "/v1/products/{id}/unassign", operation_id = "unassignLicences", tag = "Licences", request_body = Holders,
     params(("id" = String, Path, description = "The product"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
     responses((status = 200, description = "User by user, and the seats left", body = Assigned), (status = "4XX", description = "`not_found`, `invalid_fields`, `unauthenticated`, `forbidden`; of single users `user_not_found`, `user_deleted`, `beyond_your_rights`, `busy`", body = Problem, content_type = "application/problem+json")))]
 async fn unassign(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
@@ -176,7 +176,7 @@ async fn change<C: BulkChange>(
     caller.require(Permission::LicencesAssign)?;
     let id = http::path_id(request, "id", ProductId::parse)?;
     http::once(ctx, &caller.scope(), request, async || {
-        let Users { users } = http::parse_json(request)?;
+        let Holders { users } = http::parse_json(request)?;
         let users = user_ids(&users)?;
         let product = ctx
             .store

@@ -34,7 +34,7 @@ pub fn api() -> utoipa::openapi::OpenApi {
 struct Invite {
     /// Ids of users, 1 to 1000.
     users: Option<Vec<String>>,
-    /// A person who is not in the list yet; needs an e-mail address.
+    /// A person who is not in the list yet; needs an e-mail address. `invite` is taken for granted.
     person: Option<UserForm>,
 }
 
@@ -52,7 +52,7 @@ enum Invited {
 ///
 /// Users of the list in bulk, or a new person by e-mail in one go. Each gets a mail with a link good for one use; its
 /// time counts from the moment the mail is sent. A user whose invitation stands already is left as it is.
-#[utoipa::path(post, path = "/v1/invitations", tag = "Invitations", request_body = Invite,
+#[utoipa::path(post, path = "/v1/invitations", operation_id = "invite", tag = "Invitations", request_body = Invite,
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
     responses((status = 200, description = "User by user", body = Invited), (status = 201, description = "The person added and invited", body = UserView), (status = "4XX", description = "`invalid_fields`, `email_taken`, `external_id_taken`, `no_seats_left`, `product_not_found`, `no_email`, `beyond_your_rights`, `unauthenticated`, `forbidden`; of single users also `user_not_found`, `user_deleted`, `user_suspended`, `already_active`, `busy`", body = Problem, content_type = "application/problem+json")))]
 async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {

@@ -59,7 +59,7 @@ struct List {
 
 /// A page of users.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-struct Page {
+struct UserPage {
     /// The users.
     users: Vec<UserView>,
     /// Where the next page begins. A filtered page may be short and yet have a next one.
@@ -78,8 +78,8 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
 /// List users
 ///
 /// In name order, or in the order of what is searched. A limited user sees nothing here without a scope.
-#[utoipa::path(get, path = "/v1/users", tag = "Users", params(List),
-    responses((status = 200, description = "A page of users", body = Page), (status = "4XX", description = "`invalid_fields`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
+#[utoipa::path(get, path = "/v1/users", operation_id = "listUsers", tag = "Users", params(List),
+    responses((status = 200, description = "A page of users", body = UserPage), (status = "4XX", description = "`invalid_fields`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn list(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
     caller.require(Permission::UsersRead)?;
@@ -90,7 +90,7 @@ async fn list(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
         limit,
     } = http::parse_query::<List>(request)?.read()?;
     if caller.rights.class == Class::Limited {
-        return http::ok(&Page {
+        return http::ok(&UserPage {
             users: Vec::new(),
             next: None,
         });
@@ -108,7 +108,7 @@ async fn list(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
         .iter()
         .map(|user| UserView::new(user, now, with_codes))
         .collect();
-    http::ok(&Page {
+    http::ok(&UserPage {
         users,
         next: listed
             .next
@@ -119,7 +119,7 @@ async fn list(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
 /// Show a user
 ///
 /// The `ETag` is what an edit names in `If-Match`.
-#[utoipa::path(get, path = "/v1/users/{id}", tag = "Users", params(("id" = String, Path, description = "The user")),
+#[utoipa::path(get, path = "/v1/users/{id}", operation_id = "showUser", tag = "Users", params(("id" = String, Path, description = "The user")),
     responses((status = 200, description = "The user", body = UserView, headers(("ETag" = String, description = "The version"))), (status = "4XX", description = "`not_found`, `unauthenticated`", body = Problem, content_type = "application/problem+json")))]
 async fn one(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
@@ -131,7 +131,7 @@ async fn one(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
 }
 
 /// Show the caller
-#[utoipa::path(get, path = "/v1/me", tag = "Users",
+#[utoipa::path(get, path = "/v1/me", operation_id = "showCaller", tag = "Users",
     responses((status = 200, description = "The user who is signed in", body = UserView, headers(("ETag" = String, description = "The version"))), (status = "4XX", description = "`unauthenticated`", body = Problem, content_type = "application/problem+json")))]
 async fn me(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;

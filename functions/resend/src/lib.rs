@@ -37,7 +37,7 @@ struct Resend {
 /// Send invitations again
 ///
 /// Each user who was invited and has not come gets a new mail; from then on only its link works, and its time counts anew.
-#[utoipa::path(post, path = "/v1/invitations/resend", tag = "Invitations", request_body = Resend,
+#[utoipa::path(post, path = "/v1/invitations/resend", operation_id = "resendInvitations", tag = "Invitations", request_body = Resend,
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
     responses((status = 200, description = "User by user", body = Outcomes), (status = "4XX", description = "`invalid_fields`, `unauthenticated`, `forbidden`; of single users `user_not_found`, `not_invited`, `already_active`, `no_email`, `user_deleted`, `user_suspended`, `beyond_your_rights`, `busy`", body = Problem, content_type = "application/problem+json")))]
 async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {

@@ -8,6 +8,7 @@ use muster_shared::domain::invitation::{Invitation, LinkState, invitable, judge,
 use muster_shared::domain::letter::Mail;
 use muster_shared::domain::permission::Class;
 use muster_shared::domain::tenant::{Product, Tenant};
+use muster_shared::domain::text::Name;
 use muster_shared::domain::user::User;
 use muster_shared::error::Internal;
 use muster_shared::lambda::{Function, outbox_keys};
@@ -145,7 +146,7 @@ impl Addressed {
                     .collect(),
                 code: code.as_deref(),
             });
-        let first_name = self.user.first_name.as_ref().map(|name| name.as_str());
+        let first_name = self.user.first_name.as_ref().map(Name::as_str);
         let inviter = self.inviter.as_ref().map(User::display_name);
         let letter = Letter::Invitation(mail::Invitation {
             tenant: self.tenant.name.as_str(),

@@ -139,7 +139,7 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
 /// Sign in
 ///
 /// By e-mail address or username. The answer is the same, in the same time, for a wrong password and for somebody unknown.
-#[utoipa::path(post, path = "/v1/sessions", tag = "Sessions", request_body = SignIn, security(()),
+#[utoipa::path(post, path = "/v1/sessions", operation_id = "signIn", tag = "Sessions", request_body = SignIn, security(()),
     responses((status = 200, description = "Signed in, or the companies to choose from", body = SignedIn), (status = "4XX", description = "`wrong_credentials`, `invalid_fields`, `malformed_request`", body = Problem, content_type = "application/problem+json")))]
 async fn sign_in(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let SignIn {
@@ -266,7 +266,7 @@ fn view(
 /// Refresh
 ///
 /// Buys the next access token. Each refresh token is good for one use; using one twice ends the session.
-#[utoipa::path(post, path = "/v1/sessions/refresh", tag = "Sessions", request_body = Refresh, security(()),
+#[utoipa::path(post, path = "/v1/sessions/refresh", operation_id = "refreshSession", tag = "Sessions", request_body = Refresh, security(()),
     responses((status = 200, description = "The session goes on", body = SessionView), (status = "4XX", description = "`unauthenticated`, `malformed_request`", body = Problem, content_type = "application/problem+json")))]
 async fn refresh(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     const OVER: ApiError = ApiError::Unauthenticated("The session is over; sign in again.");
@@ -303,7 +303,7 @@ async fn refresh(ctx: &Context, request: &Request) -> Result<Response, ApiError>
 /// Sign out
 ///
 /// Ends the session of the access token: its refresh token works no more.
-#[utoipa::path(delete, path = "/v1/sessions/current", tag = "Sessions",
+#[utoipa::path(delete, path = "/v1/sessions/current", operation_id = "signOut", tag = "Sessions",
     responses((status = 204, description = "Signed out"), (status = "4XX", description = "`unauthenticated`", body = Problem, content_type = "application/problem+json")))]
 async fn sign_out(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
@@ -314,7 +314,7 @@ async fn sign_out(ctx: &Context, request: &Request) -> Result<Response, ApiError
 /// Published keys
 ///
 /// The keys that access tokens are verified with.
-#[utoipa::path(get, path = "/v1/jwks.json", tag = "Sessions", security(()),
+#[utoipa::path(get, path = "/v1/jwks.json", operation_id = "listKeys", tag = "Sessions", security(()),
     responses((status = 200, description = "The keys", body = Jwks)))]
 async fn jwks(ctx: &Context) -> Result<Response, ApiError> {
     let published = ctx.store.signing_keys().await.map_err(Internal::from)?;

@@ -35,7 +35,7 @@ const LINK: Duration = Duration::from_mins(10);
 /// What to export.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Start {
+struct StartExport {
     /// What kind of file: `xlsx` (default) or `csv`.
     #[serde(default)]
     format: Format,
@@ -78,14 +78,14 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
 /// Start an export
 ///
 /// Of the users that the filter lets through, as an Excel workbook or CSV. Ask for it until it is done.
-#[utoipa::path(post, path = "/v1/exports", tag = "Exports", request_body = Start,
+#[utoipa::path(post, path = "/v1/exports", operation_id = "startExport", tag = "Exports", request_body = StartExport,
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
     responses((status = 202, description = "The export, waiting for its turn", body = ExportView), (status = "4XX", description = "`invalid_fields`, `malformed_request`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn start(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
     caller.require(Permission::ExportsRun)?;
     http::once(ctx, &caller.scope(), request, async || {
-        let Start {
+        let StartExport {
             format,
             filter,
             columns,
@@ -119,7 +119,7 @@ async fn start(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
 /// Show an export
 ///
 /// With a short-lived link to the file once it is done.
-#[utoipa::path(get, path = "/v1/exports/{id}", tag = "Exports", params(("id" = String, Path, description = "The export")),
+#[utoipa::path(get, path = "/v1/exports/{id}", operation_id = "showExport", tag = "Exports", params(("id" = String, Path, description = "The export")),
     responses((status = 200, description = "The export", body = ExportView), (status = "4XX", description = "`not_found`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn show(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;

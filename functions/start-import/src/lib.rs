@@ -34,7 +34,7 @@ pub fn api() -> utoipa::openapi::OpenApi {
 }
 
 /// How long an upload address is good.
-const UPLOAD: Duration = Duration::from_mins(60);
+const UPLOAD: Duration = Duration::from_hours(1);
 /// How long a link to a plan or report is good.
 const LINK: Duration = Duration::from_mins(10);
 /// What the upload must be declared as.
@@ -47,7 +47,7 @@ const SAMPLE: &str = include_str!("sample.csv");
 /// An import to begin.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
-struct Start {
+struct StartImport {
     /// The file's name, to be shown.
     #[schema(example = "drivers.csv")]
     file_name: Option<String>,
@@ -142,11 +142,11 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
 /// Begin an import
 ///
 /// The answer says where to put the file. As soon as it is there it is checked, and the import shows the plan.
-#[utoipa::path(post, path = "/v1/imports", tag = "Imports", request_body = Start,
+#[utoipa::path(post, path = "/v1/imports", operation_id = "startImport", tag = "Imports", request_body = StartImport,
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
     responses((status = 201, description = "The import, and where to put the file", body = ImportView), (status = "4XX", description = "`invalid_fields`, `malformed_request`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn start(ctx: &Context, caller: &Caller, request: &Request) -> Result<Response, ApiError> {
-    let Start { file_name } = http::parse_json(request)?;
+    let StartImport { file_name } = http::parse_json(request)?;
     let mut fields = Fields::new();
     let file_name = fields.optional("file_name", file_name.as_deref(), |name| clean(name, 200));
     fields.finish(Some(())).map_err(ApiError::Invalid)?;
@@ -182,7 +182,7 @@ async fn start(ctx: &Context, caller: &Caller, request: &Request) -> Result<Resp
 }
 
 /// List imports
-#[utoipa::path(get, path = "/v1/imports", tag = "Imports",
+#[utoipa::path(get, path = "/v1/imports", operation_id = "listImports", tag = "Imports",
     responses((status = 200, description = "The imports, newest first", body = Imports), (status = "4XX", description = "`unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn list(ctx: &Context, caller: &Caller) -> Result<Response, ApiError> {
     let mut imports = Vec::new();
@@ -193,7 +193,7 @@ async fn list(ctx: &Context, caller: &Caller) -> Result<Response, ApiError> {
 }
 
 /// Get the sample file
-#[utoipa::path(get, path = "/v1/imports/sample", tag = "Imports",
+#[utoipa::path(get, path = "/v1/imports/sample", operation_id = "getSampleFile", tag = "Imports",
     responses((status = 200, description = "A CSV file with every column", body = String, content_type = "text/csv"), (status = "4XX", description = "`unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 fn sample() -> Response {
     http::file("text/csv; charset=utf-8", "muster-sample.csv", SAMPLE)
@@ -202,7 +202,7 @@ fn sample() -> Response {
 /// Show an import
 ///
 /// With its plan or report once there is one.
-#[utoipa::path(get, path = "/v1/imports/{id}", tag = "Imports", params(("id" = String, Path, description = "The import")),
+#[utoipa::path(get, path = "/v1/imports/{id}", operation_id = "showImport", tag = "Imports", params(("id" = String, Path, description = "The import")),
     responses((status = 200, description = "The import", body = ImportView), (status = "4XX", description = "`not_found`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn show(ctx: &Context, caller: &Caller, request: &Request) -> Result<Response, ApiError> {
     let import = find(ctx, caller, request).await?;
@@ -212,7 +212,7 @@ async fn show(ctx: &Context, caller: &Caller, request: &Request) -> Result<Respo
 /// Commit an import
 ///
 /// Does what the plan says. Committing twice commits once.
-#[utoipa::path(post, path = "/v1/imports/{id}/commit", tag = "Imports",
+#[utoipa::path(post, path = "/v1/imports/{id}/commit", operation_id = "commitImport", tag = "Imports",
     params(("id" = String, Path, description = "The import"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
     responses((status = 202, description = "The import, being carried out", body = ImportView), (status = "4XX", description = "`import_not_ready`, `not_found`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn commit(ctx: &Context, caller: &Caller, request: &Request) -> Result<Response, ApiError> {
@@ -253,7 +253,7 @@ async fn commit(ctx: &Context, caller: &Caller, request: &Request) -> Result<Res
 /// Cancel an import
 ///
 /// Before it is committed; nothing of it is kept but the entry itself.
-#[utoipa::path(post, path = "/v1/imports/{id}/cancel", tag = "Imports",
+#[utoipa::path(post, path = "/v1/imports/{id}/cancel", operation_id = "cancelImport", tag = "Imports",
     params(("id" = String, Path, description = "The import"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
     responses((status = 200, description = "The import, cancelled", body = ImportView), (status = "4XX", description = "`import_not_cancellable`, `not_found`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn cancel(ctx: &Context, caller: &Caller, request: &Request) -> Result<Response, ApiError> {

@@ -29,4 +29,4 @@ pub use demo::{Demo, DemoError};
 pub use inbox::{Inbox, Mail};
 pub use invoke::InvocationError;
 pub use queue::DeadLetter;
-pub use stack::{Options, Stack, StackError, start};
+pub use stack::{Options, Stack, StackError, routes, start};

@@ -268,6 +268,22 @@ async fn serve(listener: TcpListener, app: Router, mut stopped: watch::Receiver<
     }
 }
 
+/// The routes that the template has, as `POST /v1/users`.
+///
+/// # Errors
+/// When the template cannot be read.
+pub fn routes() -> Result<Vec<String>, StackError> {
+    let parameters = BTreeMap::from([("BaseUrl", String::new()), ("Sender", SENDER.to_owned())]);
+    let template = Template::parse(DEPLOYED, &parameters)?;
+    let routes = template
+        .functions
+        .values()
+        .flat_map(|function| &function.routes);
+    Ok(routes
+        .map(|route| format!("{} {}", route.method, route.path))
+        .collect())
+}
+
 impl Stack {
     /// What the ready file says.
     #[must_use]

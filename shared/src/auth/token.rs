@@ -1,4 +1,4 @@
-//! Signed tokens: the access token of a session, and the links in mails (RFC 7519, EdDSA by RFC 8037).
+//! Signed tokens: the access token of a session, and the links in mails (RFC 7519, `EdDSA` by RFC 8037).
 
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, Header, Validation};

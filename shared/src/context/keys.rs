@@ -32,6 +32,10 @@ pub(super) fn install() {
 struct Ed25519Signer(SigningKey);
 struct Ed25519Verifier(VerifyingKey);
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the form that jsonwebtoken asks for"
+)]
 fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>, Error> {
     let seed = <[u8; 32]>::try_from(key.as_bytes());
     match (algorithm, seed) {
@@ -40,6 +44,10 @@ fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>
     }
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the form that jsonwebtoken asks for"
+)]
 fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>, Error> {
     let bytes = key
         .try_get_as_bytes()

@@ -8,10 +8,14 @@ use unicode_normalization::UnicodeNormalization;
 use super::field::Fault;
 
 /// The form in which texts are compared: trimmed, compatibility-normalised, case-folded
-/// (NFKC_Casefold of the Unicode Standard, section 3.13, without its removal of ignorable characters).
+/// (`NFKC_Casefold` of the Unicode Standard, section 3.13, without its removal of ignorable characters).
 #[must_use]
 pub fn fold(text: &str) -> String {
-    text.trim().nfkc().default_case_fold().nfkc().collect()
+    let text = text.trim();
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    text.nfkc().default_case_fold().nfkc().collect()
 }
 
 /// Trims `text` and refuses what is empty, longer than `max` characters, or holds control or text-direction characters.

@@ -117,11 +117,11 @@ impl UserRow {
         }
         let mut after = user.clone();
         after.external_id = Some(self.external_id.clone());
-        say(&mut after.first_name, &self.first_name);
-        say(&mut after.last_name, &self.last_name);
-        say(&mut after.phone, &self.phone);
-        say(&mut after.employee_number, &self.employee_number);
-        say(&mut after.email, &self.email);
+        say(&mut after.first_name, self.first_name.as_ref());
+        say(&mut after.last_name, self.last_name.as_ref());
+        say(&mut after.phone, self.phone.as_ref());
+        say(&mut after.employee_number, self.employee_number.as_ref());
+        say(&mut after.email, self.email.as_ref());
         after.kind = self.kind.unwrap_or(user.kind);
         if after == *user {
             return Ok(None);
@@ -139,9 +139,9 @@ impl UserRow {
     }
 }
 
-fn say<T: Clone>(field: &mut Option<T>, said: &Option<T>) {
+fn say<T: Clone>(field: &mut Option<T>, said: Option<&T>) {
     if said.is_some() {
-        field.clone_from(said);
+        *field = said.cloned();
     }
 }
 

@@ -46,6 +46,8 @@ pub struct UserForm {
     pub roles: Vec<String>,
     /// Products to assign a licence of.
     pub products: Vec<String>,
+    /// Whether to invite at once; by default as the company's policy says.
+    pub invite: Option<bool>,
 }
 
 /// A new user, as read: what it is, and of which products it gets a licence.

@@ -67,10 +67,7 @@ pub fn parse_json<T: DeserializeOwned>(request: &Request) -> Result<T, ApiError>
             if error.is_data() && path != "." {
                 ApiError::field(&path, &Fault::new("invalid_value", without_place(&error)))
             } else {
-                ApiError::Malformed(format!(
-                    "The body is not the JSON expected here: {}.",
-                    error
-                ))
+                ApiError::Malformed(format!("The body is not the JSON expected here: {error}."))
             }
         },
     )

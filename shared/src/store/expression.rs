@@ -206,7 +206,7 @@ impl Change {
         for name in names {
             match (before.get(name), after.get(name)) {
                 (old, Some(new)) if old != Some(new) => {
-                    change.set.push((name.clone(), new.clone()))
+                    change.set.push((name.clone(), new.clone()));
                 }
                 (Some(_), None) => change.remove.push(name.clone()),
                 _ => {}

@@ -57,16 +57,19 @@ impl Key {
 }
 
 /// The tenant's own partition.
+#[must_use]
 pub fn tenant_partition(tenant: &TenantId) -> String {
     format!("T#{tenant}")
 }
 
 /// One shard of the tenant's users.
+#[must_use]
 pub fn user_partition(tenant: &TenantId, shard: u16) -> String {
     format!("T#{tenant}#{shard}")
 }
 
 /// The tenant.
+#[must_use]
 pub fn tenant(tenant: &TenantId) -> Key {
     Key::new(tenant_partition(tenant), "TENANT")
 }
@@ -81,11 +84,13 @@ pub const EMAIL: &str = "EMAIL#";
 pub const EXTERNAL_ID: &str = "EXT#";
 
 /// A product.
+#[must_use]
 pub fn product(tenant: &TenantId, product: &ProductId) -> Key {
     Key::new(tenant_partition(tenant), format!("{PRODUCT}{product}"))
 }
 
 /// A user.
+#[must_use]
 pub fn user(tenant: &TenantId, user: &UserId) -> Key {
     Key::new(
         user_partition(tenant, tenant.shard(user.as_str())),
@@ -94,6 +99,7 @@ pub fn user(tenant: &TenantId, user: &UserId) -> Key {
 }
 
 /// The guard of a tenant's e-mail address.
+#[must_use]
 pub fn email_guard(tenant: &TenantId, folded: &str) -> Key {
     Key::new(
         user_partition(tenant, tenant.shard(folded)),
@@ -102,6 +108,7 @@ pub fn email_guard(tenant: &TenantId, folded: &str) -> Key {
 }
 
 /// The guard of a tenant's external ID.
+#[must_use]
 pub fn external_id_guard(tenant: &TenantId, folded: &str) -> Key {
     Key::new(
         user_partition(tenant, tenant.shard(folded)),
@@ -110,6 +117,7 @@ pub fn external_id_guard(tenant: &TenantId, folded: &str) -> Key {
 }
 
 /// The invitation of a user.
+#[must_use]
 pub fn invitation(tenant: &TenantId, user: &UserId) -> Key {
     Key::new(
         user_partition(tenant, tenant.shard(user.as_str())),
@@ -118,11 +126,13 @@ pub fn invitation(tenant: &TenantId, user: &UserId) -> Key {
 }
 
 /// The partition of [`BY_EXPIRY`] with this number.
+#[must_use]
 pub fn expiry_shard(shard: u16) -> String {
     format!("X#{shard}")
 }
 
 /// Where an invitation stands in [`BY_EXPIRY`].
+#[must_use]
 pub fn expiry(
     tenant: &TenantId,
     user: &UserId,
@@ -141,6 +151,7 @@ pub fn expiry(
 }
 
 /// Reads back whose invitation stands at a key of [`BY_EXPIRY`].
+#[must_use]
 pub fn read_expiry(key: &str) -> Option<(TenantId, UserId)> {
     let mut parts = key.split('#').skip(1);
     Some((
@@ -150,11 +161,13 @@ pub fn read_expiry(key: &str) -> Option<(TenantId, UserId)> {
 }
 
 /// The person behind an e-mail address.
+#[must_use]
 pub fn person(folded_email: &str) -> Key {
     Key::new(format!("P#{folded_email}"), "PERSON")
 }
 
 /// The partition of a person.
+#[must_use]
 pub fn person_partition(folded_email: &str) -> String {
     format!("P#{folded_email}")
 }
@@ -163,41 +176,49 @@ pub fn person_partition(folded_email: &str) -> String {
 pub const MEMBER: &str = "MEMBER#";
 
 /// That a person is a member of a tenant.
+#[must_use]
 pub fn membership(folded_email: &str, tenant: &TenantId) -> Key {
     Key::new(format!("P#{folded_email}"), format!("{MEMBER}{tenant}"))
 }
 
 /// The guard of a username.
+#[must_use]
 pub fn username(folded: &str) -> Key {
     Key::new(format!("N#{folded}"), "NAME")
 }
 
 /// The guard of a licence code.
+#[must_use]
 pub fn code(code: &str) -> Key {
     Key::new(format!("K#{code}"), "CODE")
 }
 
 /// A session: a family of refresh tokens, by its hash.
+#[must_use]
 pub fn session(family: &str) -> Key {
     Key::new(format!("S#{family}"), "SESSION")
 }
 
 /// A mail.
+#[must_use]
 pub fn mail(mail: &MailId) -> Key {
     Key::new(format!("M#{mail}"), "MAIL")
 }
 
 /// An import.
+#[must_use]
 pub fn import(tenant: &TenantId, import: &ImportId) -> Key {
     Key::new(tenant_partition(tenant), format!("{IMPORT}{import}"))
 }
 
 /// A chunk of a plan. Knows its tenant, because a worker learns of it by its key alone.
+#[must_use]
 pub fn chunk(tenant: &TenantId, import: &ImportId, plan: &PlanId, number: u32) -> Key {
     Key::new(format!("C#{tenant}#{import}#{plan}#{number:06}"), "CHUNK")
 }
 
 /// Reads back which chunk stands at a partition key.
+#[must_use]
 pub fn read_chunk(pk: &str) -> Option<(TenantId, ImportId, PlanId, u32)> {
     let mut parts = pk.strip_prefix("C#")?.split('#');
     let tenant = TenantId::parse(parts.next()?).ok()?;
@@ -211,16 +232,19 @@ pub fn read_chunk(pk: &str) -> Option<(TenantId, ImportId, PlanId, u32)> {
 }
 
 /// An export.
+#[must_use]
 pub fn export(tenant: &TenantId, export: &ExportId) -> Key {
     Key::new(tenant_partition(tenant), format!("EXPORT#{export}"))
 }
 
 /// Reads back which mail stands at a key.
+#[must_use]
 pub fn read_mail(pk: &str) -> Option<MailId> {
     MailId::parse(pk.strip_prefix("M#")?).ok()
 }
 
 /// Reads back which export stands at a key.
+#[must_use]
 pub fn read_export(pk: &str, sk: &str) -> Option<(TenantId, ExportId)> {
     Some((
         TenantId::parse(pk.strip_prefix("T#")?).ok()?,
@@ -229,6 +253,7 @@ pub fn read_export(pk: &str, sk: &str) -> Option<(TenantId, ExportId)> {
 }
 
 /// An entry of the audit trail.
+#[must_use]
 pub fn audit(tenant: &TenantId, at: Timestamp, id: impl Display) -> Key {
     Key::new(
         format!("T#{tenant}#A#{}", at.strftime("%Y-%m")),
@@ -237,6 +262,7 @@ pub fn audit(tenant: &TenantId, at: Timestamp, id: impl Display) -> Key {
 }
 
 /// What an idempotency key was used for.
+#[must_use]
 pub fn idempotency(scope: &str, key: &str) -> Key {
     Key::new(format!("I#{scope}#{key}"), "REQUEST")
 }
@@ -245,11 +271,13 @@ pub fn idempotency(scope: &str, key: &str) -> Key {
 pub const SIGNING_KEYS: &str = "KEYS";
 
 /// A published signing key.
+#[must_use]
 pub fn signing_key(kid: &str) -> Key {
     Key::new(SIGNING_KEYS, format!("KEY#{kid}"))
 }
 
 /// A time whose text sorts as time does.
+#[must_use]
 pub fn sortable(at: Timestamp) -> String {
     format!("{at:.3}")
 }

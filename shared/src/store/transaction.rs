@@ -1,4 +1,4 @@
-//! One DynamoDB transaction: all of it or nothing, and for each part that could not be done, which one it was.
+//! One `DynamoDB` transaction: all of it or nothing, and for each part that could not be done, which one it was.
 
 use std::time::Duration;
 

@@ -261,7 +261,7 @@ impl Store {
                     (AddPart::Refused(refusal), _) => refusals.push(refusal),
                     (AddPart::Seats(place), Some(found)) => products[place] = content(found)?,
                     (AddPart::Seats(place), None) => {
-                        refusals.push(Refusal::ProductNotFound(products[place].id.clone()))
+                        refusals.push(Refusal::ProductNotFound(products[place].id.clone()));
                     }
                 }
             }

@@ -1,0 +1,72 @@
+//! The API document is what the code says, and names the routes that the template has.
+
+use std::collections::BTreeSet;
+
+use muster_tests::openapi;
+use serde_json::Value;
+
+#[test]
+fn the_document_is_up_to_date() {
+    let stored = include_str!("../../openapi.json");
+    assert!(
+        stored == openapi::document(),
+        "openapi.json is stale: run `make openapi` and read what changed"
+    );
+}
+
+#[test]
+fn document_and_template_have_the_same_routes() {
+    let document: Value = serde_json::from_str(&openapi::document()).unwrap();
+    let methods = |path: &str, item: &Value| {
+        let methods = item
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(|method| format!("{} {path}", method.to_uppercase()));
+        methods.collect::<Vec<_>>()
+    };
+    let documented: BTreeSet<String> = document["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .flat_map(|(path, item)| methods(path, item))
+        .collect();
+    let wired: BTreeSet<String> = muster_local::routes().unwrap().into_iter().collect();
+    assert_eq!(documented, wired);
+    assert!(documented.len() > 20);
+}
+
+#[test]
+fn every_operation_is_described_with_its_answers_and_examples() {
+    let document: Value = serde_json::from_str(&openapi::document()).unwrap();
+    let mut ids: BTreeSet<String> = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let name = format!("{method} {path}");
+            assert!(
+                operation["summary"]
+                    .as_str()
+                    .is_some_and(|summary| !summary.is_empty()),
+                "{name} has no summary"
+            );
+            let id = operation["operationId"].as_str().unwrap();
+            assert!(ids.insert(id.to_owned()), "{name} has another's id");
+            assert!(
+                operation["tags"]
+                    .as_array()
+                    .is_some_and(|tags| tags.len() == 1),
+                "{name} has no tag"
+            );
+            let answers: Vec<&String> =
+                operation["responses"].as_object().unwrap().keys().collect();
+            assert!(
+                answers.iter().any(|status| status.starts_with('2')),
+                "{name} has no success: {answers:?}"
+            );
+        }
+    }
+    let codes = document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"]
+        .as_array()
+        .unwrap();
+    assert!(codes.len() > 25, "{codes:?}");
+}
