@@ -177,6 +177,15 @@ impl World {
         }
     }
 
+    /// Whoever presents this access token.
+    #[must_use]
+    pub fn bearer(&self, token: impl Into<String>) -> Actor<'_> {
+        Actor {
+            token: Some(token.into()),
+            ..self.nobody()
+        }
+    }
+
     /// Moves the clock forward, runs what became due, and waits until all of it is done.
     pub async fn wait_hours(&self, hours: i64) {
         self.wait(SignedDuration::from_hours(hours)).await;
