@@ -116,7 +116,10 @@ fn every_dependency_is_used() {
             .filter(|line| line.contains("workspace = true") || line.contains("path ="))
             .filter_map(|line| line.split(['.', ' ']).next());
         for name in names {
-            let used = code.contains(&format!("{}::", name.trim_end_matches("-rs").replace('-', "_")));
+            let used = code.contains(&format!(
+                "{}::",
+                name.trim_end_matches("-rs").replace('-', "_")
+            ));
             assert!(used, "{} does not use {name}", member.display());
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::data_dir::{DataDir, write_whole};
 use crate::invoke::InvocationError;
@@ -77,8 +77,8 @@ impl Demo {
                     "name": "Demo Haulage",
                     "owner": { "email": OWNER, "first_name": "Olivia", "last_name": "Owner" },
                     "products": [
-                        { "name": "CoPilot Truck with ActiveTraffic", "seats": 50 },
-                        { "name": "MileOn", "seats": 10 },
+                        { "name": "CoPilot Truck with ActiveTraffic", "seats": 50, "links": links("copilot-truck") },
+                        { "name": "MileOn", "seats": 10, "links": links("mileon") },
                     ],
                 }),
             )
@@ -110,4 +110,12 @@ impl Demo {
             .find_map(|link| link.split_once('#'))
             .map(|(_, token)| token.to_owned())
     }
+}
+
+/// Where the demo's apps would be had.
+fn links(app: &str) -> Value {
+    json!([
+        { "label": "Google Play", "url": format!("https://play.example/{app}") },
+        { "label": "App Store", "url": format!("https://apps.example/{app}") },
+    ])
 }

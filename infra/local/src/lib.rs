@@ -2,6 +2,7 @@
 
 mod bus;
 mod cloudformation;
+mod console;
 mod contexts;
 mod data_dir;
 mod demo;

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::cloudformation::TemplateError;
+use crate::console;
 use crate::contexts;
 use crate::data_dir::{DataDir, DataDirError, write_whole};
 use crate::demo::{Demo, DemoError};
@@ -216,6 +217,7 @@ pub async fn start(options: Options, code: &[&'static Function]) -> Result<Stack
     });
     let app = gateway
         .router()
+        .merge(console::routes())
         .merge(local_api::routes(Arc::clone(&local)));
     let app = app.fallback(async || Problem::not_found());
     let (stop, stopped) = watch::channel(false);

@@ -1,5 +1,7 @@
 //! What can be wrong with a value, told per field.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -90,6 +92,12 @@ impl Fields {
             code: fault.code.to_owned(),
             message: fault.message.clone(),
         });
+    }
+
+    /// The fields noted so far.
+    #[must_use]
+    pub fn faulty(&self) -> HashSet<String> {
+        self.0.iter().map(|error| error.field.clone()).collect()
     }
 
     /// Everything that is wrong.

@@ -117,14 +117,11 @@ impl UserForm {
             ),
             rights: Rights { class, roles },
         };
-        // A field that is there but faulty is told as faulty, not as missing too.
-        let given = |field: &str| match field {
-            "external_id" => self.external_id.is_some(),
-            "email" => self.email.is_some(),
-            _ => false,
-        };
+        // What is given but faulty is told as faulty, not as missing too.
+        let faulty = fields.faulty();
         for (field, fault) in draft.missing(policy) {
-            if !given(field) {
+            let one_of_two = policy.required_fields.is_empty() && faulty.contains("email");
+            if !faulty.contains(field) && !one_of_two {
                 fields.fault(field, &fault);
             }
         }

@@ -57,8 +57,9 @@ pub fn parse_json<T: DeserializeOwned>(request: &Request) -> Result<T, ApiError>
     if body.len() > LARGEST_BODY {
         return Err(ApiError::TooLarge);
     }
-    if body.is_empty() {
-        return Err(ApiError::Malformed("A JSON body is needed.".to_owned()));
+    // An array would be taken for an object's values in their order.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(ApiError::Malformed("A JSON object is needed.".to_owned()));
     }
     serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(body)).map_err(
         |error| {
