@@ -1,0 +1,203 @@
+//! What the embedded store does with an import's writes bare: the same items in transactions of the same size, as many
+//! at once, through the same SDK, on files of the same kind.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Put, ReturnValuesOnConditionCheckFailure::AllOld, TransactWriteItem, Update,
+};
+use futures::stream::{self, StreamExt};
+use muster_local::{Options, Stack};
+use serde_json::{Value, json};
+
+const TABLE: &str = "muster";
+/// As many transactions at once as chunks run at once.
+const AT_ONCE: usize = 8;
+/// As many transactions to a checkpoint's item as a chunk has.
+const CHUNK: usize = 32;
+
+type Item = HashMap<String, AttributeValue>;
+
+/// Writes what the import into `imported` wrote once more, to an empty table; how long that takes.
+pub async fn measure(imported: &Path) -> Duration {
+    let source = stack(&imported.join("stack")).await;
+    let transactions = transactions(&source);
+    source.shutdown().await;
+
+    let fresh = tempfile::tempdir().unwrap();
+    let target = stack(fresh.path()).await;
+    let db = client(&target.dynamodb_url);
+    for chunk in 0..=transactions.len() / CHUNK {
+        let empty = [
+            ("next", number(0)),
+            ("done", AttributeValue::M(Item::new())),
+        ];
+        let item: Item = chunk_key(chunk)
+            .into_iter()
+            .chain(empty.map(|(name, value)| (name.to_owned(), value)))
+            .collect();
+        let put = db.put_item().table_name(TABLE).set_item(Some(item));
+        put.send().await.unwrap();
+    }
+    let start = Instant::now();
+    let sent = stream::iter(transactions.into_iter().enumerate())
+        .map(|(place, items)| send(&db, place, items))
+        .buffer_unordered(AT_ONCE);
+    sent.collect::<()>().await;
+    let took = start.elapsed();
+    target.shutdown().await;
+    took
+}
+
+async fn stack(data: &Path) -> Stack {
+    let options = Options {
+        data: Some(data.to_owned()),
+        ..Options::default()
+    };
+    muster_local::start(options, muster_local::functions::ALL)
+        .await
+        .unwrap()
+}
+
+fn client(url: &str) -> Client {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .credentials_provider(Credentials::new(
+            "local",
+            "local-secret",
+            None,
+            None,
+            "bench",
+        ))
+        .region(Region::from_static("us-east-1"))
+        .endpoint_url(url)
+        .http_client(aws_smithy_http_client::Builder::new().build_http());
+    Client::from_conf(config.build())
+}
+
+/// The items of each of the import's transactions, the audit entry last, in the order in which they were committed.
+fn transactions(stack: &Stack) -> Vec<Vec<Item>> {
+    let (mut entries, mut of_user) = (Vec::new(), HashMap::<String, Vec<Item>>::new());
+    for item in scan(stack) {
+        let text = |name: &str| item[name]["S"].as_str().map(str::to_owned);
+        let (Some(pk), Some(sk)) = (text("PK"), text("SK")) else {
+            continue;
+        };
+        if text("operation").is_some_and(|operation| operation == "users.import") {
+            entries.push((sk, item));
+        } else if let Some(user) = sk.strip_prefix("USER#") {
+            of_user
+                .entry(user.to_owned())
+                .or_default()
+                .push(attributes(&item));
+        } else if pk.starts_with("T#") && (sk.starts_with("EMAIL#") || sk.starts_with("EXT#")) {
+            let user = text("user").unwrap();
+            of_user.entry(user).or_default().push(attributes(&item));
+        }
+    }
+    entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let transaction = |(_, entry): (String, Value)| {
+        let targets = entry["targets"]["L"].as_array().into_iter().flatten();
+        let users = targets.filter_map(|target| of_user.remove(target["M"]["id"]["S"].as_str()?));
+        let mut items: Vec<Item> = users.flatten().collect();
+        items.push(attributes(&entry));
+        items
+    };
+    entries.into_iter().map(transaction).collect()
+}
+
+/// The whole table.
+fn scan(stack: &Stack) -> impl Iterator<Item = Value> {
+    let (mut start, mut over) = (Value::Null, false);
+    std::iter::from_fn(move || {
+        if over {
+            return None;
+        }
+        let mut request = json!({ "TableName": TABLE });
+        if !start.is_null() {
+            request["ExclusiveStartKey"] = start.clone();
+        }
+        let page = stack
+            .database()
+            .scan(serde_json::from_value(request).unwrap());
+        let mut page = json!(page.unwrap());
+        start = page["LastEvaluatedKey"].take();
+        over = start.is_null();
+        Some(page["Items"].as_array().cloned().unwrap_or_default())
+    })
+    .flatten()
+}
+
+fn attributes(item: &Value) -> Item {
+    let attributes = item.as_object().into_iter().flatten();
+    attributes
+        .map(|(name, value)| (name.clone(), attribute(value)))
+        .collect()
+}
+
+fn attribute(value: &Value) -> AttributeValue {
+    let (kind, value) = value.as_object().and_then(|map| map.iter().next()).unwrap();
+    let text = || value.as_str().unwrap_or_default().to_owned();
+    match kind.as_str() {
+        "S" => AttributeValue::S(text()),
+        "N" => AttributeValue::N(text()),
+        "BOOL" => AttributeValue::Bool(value.as_bool().unwrap_or_default()),
+        "L" => {
+            let list = value.as_array().into_iter().flatten();
+            AttributeValue::L(list.map(attribute).collect())
+        }
+        "M" => AttributeValue::M(attributes(value)),
+        other => unreachable!("no item has a {other}"),
+    }
+}
+
+fn number(number: usize) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+fn chunk_key(chunk: usize) -> Item {
+    let key = [("PK", format!("C#{chunk:06}")), ("SK", "CHUNK".to_owned())];
+    key.map(|(name, value)| (name.to_owned(), AttributeValue::S(value)))
+        .into()
+}
+
+/// One transaction: users and guards where there are none, the audit entry, and the checkpoint.
+async fn send(db: &Client, place: usize, items: Vec<Item>) {
+    let entry = items.len() - 1;
+    let mut parts = Vec::with_capacity(items.len() + 1);
+    for (at, item) in items.into_iter().enumerate() {
+        let mut put = Put::builder().table_name(TABLE).set_item(Some(item));
+        if at < entry {
+            put = put
+                .condition_expression("attribute_not_exists(#n0)")
+                .expression_attribute_names("#n0", "PK")
+                .return_values_on_condition_check_failure(AllOld);
+        }
+        parts.push(
+            TransactWriteItem::builder()
+                .put(put.build().unwrap())
+                .build(),
+        );
+    }
+    let done = ["created", "updated", "unchanged", "refused"];
+    let done = done.map(|name| (name.to_owned(), number(place)));
+    let update = Update::builder()
+        .table_name(TABLE)
+        .set_key(Some(chunk_key(place / CHUNK)))
+        .update_expression("SET #n0 = :v0, #n1 = :v1")
+        .condition_expression("attribute_exists(#n2)")
+        .expression_attribute_names("#n0", "next")
+        .expression_attribute_names("#n1", "done")
+        .expression_attribute_names("#n2", "PK")
+        .expression_attribute_values(":v0", number(place))
+        .expression_attribute_values(":v1", AttributeValue::M(done.into()))
+        .return_values_on_condition_check_failure(AllOld);
+    let update = update.build().unwrap();
+    parts.push(TransactWriteItem::builder().update(update).build());
+    let sent = db.transact_write_items().set_transact_items(Some(parts));
+    sent.send().await.unwrap();
+}
