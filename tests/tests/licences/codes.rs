@@ -103,7 +103,10 @@ async fn a_code_that_is_none_is_refused_and_both_fields_are_named() {
     let nobody = world.nobody();
     let body = json!({ "code": code });
     assert_eq!(
-        nobody.post("/v1/licences/activate", body).await.refused(400),
+        nobody
+            .post("/v1/licences/activate", body)
+            .await
+            .refused(400),
         "malformed_request"
     );
 }

@@ -236,7 +236,13 @@ async fn refuses_bad_lists(actor: &Actor<'_>, path: &str) {
             .all(|outcome| outcome == "user_not_found"),
         "{most}"
     );
-    let mixed = json!([stranger(1), "", "usr_short", "prd_0000000000000001", "ada@example.com"]);
+    let mixed = json!([
+        stranger(1),
+        "",
+        "usr_short",
+        "prd_0000000000000001",
+        "ada@example.com"
+    ]);
     let named = post(mixed).await.faults();
     let faulty: Vec<&str> = named
         .iter()
@@ -249,7 +255,10 @@ async fn refuses_bad_lists(actor: &Actor<'_>, path: &str) {
         "malformed_request"
     );
     assert_eq!(
-        actor.post(path, json!({ "users": [stranger(1)], "all": true })).await.status,
+        actor
+            .post(path, json!({ "users": [stranger(1)], "all": true }))
+            .await
+            .status,
         422
     );
 }

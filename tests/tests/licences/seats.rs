@@ -233,7 +233,9 @@ async fn a_retry_with_the_same_key_gets_the_first_answer_and_takes_no_second_sea
         "what came to nothing does not use the key up"
     );
     assert_eq!(
-        post(&"k".repeat(256), json!({ "users": [users[0]] })).await.faults(),
+        post(&"k".repeat(256), json!({ "users": [users[0]] }))
+            .await
+            .faults(),
         ["Idempotency-Key: invalid_value"]
     );
 }
