@@ -130,6 +130,14 @@ fn refused_field(refusal: Refusal) -> (&'static str, Refusal) {
     (field, refusal)
 }
 
+fn refused_error((field, refusal): &(&str, Refusal)) -> FieldError {
+    FieldError {
+        field: (*field).to_owned(),
+        code: refusal.code().to_owned(),
+        message: refusal.message().to_owned(),
+    }
+}
+
 /// Everything that speaks against a new user, by field.
 impl From<Vec<Refusal>> for ApiError {
     fn from(refusals: Vec<Refusal>) -> Self {
@@ -219,10 +227,10 @@ impl ApiError {
                 "Something is broken on our side; nothing you sent is at fault.".to_owned(),
             ),
         };
-        let errors = if let Self::Invalid(errors) = self {
-            errors.clone()
-        } else {
-            Vec::new()
+        let errors = match self {
+            Self::Invalid(errors) => errors.clone(),
+            Self::RefusedFields(refusals) => refusals.iter().map(refused_error).collect(),
+            _ => Vec::new(),
         };
         Problem {
             title: title(status).to_owned(),

@@ -191,13 +191,15 @@ async fn activate(
     followed: Followed,
 ) -> Result<InvitationAccepted, ApiError> {
     let token = form.token.clone();
-    let (tenant, valid) = valid(followed)?;
-    let person = ctx.store.person(&valid.email.folded()).await?;
-    let credentials = match person {
-        Some(person) => Credentials::existing(person, form).await?,
-        None => Credentials::chosen(form, &valid, &tenant, ctx).await?,
+    let (tenant, mut valid) = valid(followed)?;
+    let credentials = match Credentials::of(form, &valid, &tenant, ctx).await {
+        Ok(credentials) => credentials,
+        Err(refusal) => {
+            // Whoever lost against another use of the link is told so, not what the winner took.
+            self::valid(follow(ctx, &token).await?)?;
+            return Err(refusal);
+        }
     };
-    let mut valid = valid;
     for _ in 0..TRIES {
         match commit(ctx, &tenant, &valid, &credentials).await? {
             None => return Ok(accepted(&tenant, &valid, &credentials)),
@@ -248,6 +250,18 @@ struct Credentials {
 }
 
 impl Credentials {
+    async fn of(
+        form: AcceptInvitation,
+        valid: &Valid,
+        tenant: &Tenant,
+        ctx: &Context,
+    ) -> Result<Self, ApiError> {
+        match ctx.store.person(&valid.email.folded()).await? {
+            Some(person) => Self::existing(person, form).await,
+            None => Self::chosen(form, valid, tenant, ctx).await,
+        }
+    }
+
     /// The person has a password: it must be given, and nothing is set anew.
     async fn existing(person: Person, form: AcceptInvitation) -> Result<Self, ApiError> {
         let password = Password::presented(form.password)

@@ -33,6 +33,8 @@ enum Part {
     Checkpoint,
 }
 
+const GONE: Internal = Internal::Broken("the plan lacks a chunk");
+
 /// What all groups of a chunk have in common.
 struct Applying<'a> {
     ctx: &'a Context,
@@ -41,13 +43,13 @@ struct Applying<'a> {
     tenant: Tenant,
 }
 
-/// Carries out all rows from the checkpoint on; none if another worker overtook.
+/// Carries out all rows from the checkpoint on.
 pub async fn run(
     ctx: &Context,
     plan: &PlanOf,
     import: &Import,
     mut chunk: Chunk,
-) -> Result<Option<Chunk>, Internal> {
+) -> Result<Chunk, Internal> {
     let tenant = ctx
         .store
         .tenant(&plan.tenant)
@@ -60,16 +62,18 @@ pub async fn run(
         tenant,
     };
     let steps = applying.steps(&chunk).await?;
-    let mut rest = steps.get(chunk.next as usize..).unwrap_or_default();
-    while !rest.is_empty() {
-        let (group, after) = rest.split_at(group_size(rest));
-        match applying.apply(&chunk, group).await? {
-            Some(moved) => chunk = moved,
-            None => return Ok(None),
-        }
-        rest = after;
+    while let Some(rest) = steps.get(chunk.next as usize..)
+        && !rest.is_empty()
+    {
+        let group = rest.split_at(group_size(rest)).0;
+        chunk = match applying.apply(&chunk, group).await? {
+            Some(moved) => moved,
+            // Another delivery of the message is ahead. Its worker may die all the same, and this delivery be the last:
+            // on from where it came to.
+            None => ctx.store.chunk(plan, chunk.number).await?.ok_or(GONE)?,
+        };
     }
-    Ok(Some(chunk))
+    Ok(chunk)
 }
 
 /// How many of the steps fit into one transaction, beside the checkpoint and the audit entry.
@@ -127,8 +131,8 @@ impl Applying<'_> {
         })
     }
 
-    /// Does a group in one transaction. Steps that can no longer be done as planned become exceptions, and the others
-    /// are done without them.
+    /// Does a group in one transaction; none if another worker overtook. Steps that can no longer be done as planned
+    /// become exceptions, and the others are done without them.
     async fn apply(&self, chunk: &Chunk, group: &[Step]) -> Result<Option<Chunk>, Internal> {
         let mut refused: Vec<Option<RowFault>> = group
             .iter()

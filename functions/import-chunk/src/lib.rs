@@ -41,27 +41,25 @@ async fn handle(ctx: &Context, message: String) -> Result<(), Internal> {
         .chunk(&plan, number)
         .await?
         .ok_or(Internal::Broken("the plan lacks a chunk"))?;
-    if !chunk.finished && !carry_out(ctx, &plan, &import, chunk).await? {
-        return Ok(());
+    if !chunk.finished {
+        carry_out(ctx, &plan, &import, chunk).await?;
     }
     end(ctx, &plan).await
 }
 
-/// Carries the chunk out from its checkpoint on; false if another worker is at it and ahead.
+/// Carries the chunk out from its checkpoint on.
 async fn carry_out(
     ctx: &Context,
     plan: &PlanOf,
     import: &Import,
     chunk: Chunk,
-) -> Result<bool, Internal> {
-    let Some(chunk) = apply::run(ctx, plan, import, chunk).await? else {
-        return Ok(false);
-    };
+) -> Result<(), Internal> {
+    let chunk = apply::run(ctx, plan, import, chunk).await?;
     let mut transaction = Transaction::new(&ctx.store);
     transaction.finish_chunk(plan, &chunk, ctx.clock.now(), ())?;
-    // An earlier delivery may have finished it: it is counted once.
+    // Another delivery may have finished it: it is counted once.
     let _ = transaction.commit().await?;
-    Ok(true)
+    Ok(())
 }
 
 /// Writes the report if this was the last chunk. Two workers may both find so: they write the same.

@@ -161,7 +161,8 @@ async fn check(ctx: &Context, tenant: &Tenant, import: Import) -> Result<Import,
                 .summary
                 .header
                 .ignored()
-                .map(str::to_owned)
+                .take(50)
+                .map(|name| name.chars().take(100).collect())
                 .collect(),
             heading: planned.heading,
             planned: planned.counts,
@@ -173,11 +174,14 @@ async fn check(ctx: &Context, tenant: &Tenant, import: Import) -> Result<Import,
             updated_at: now,
             ..import
         },
+        // Nothing may stay of an earlier upload's plan.
         Err(fault) => Import {
             state: ImportState::Invalid,
+            plan: import.plan,
+            sequencer: import.sequencer,
             fault: Some(told(&fault)),
-            updated_at: now,
-            ..import
+            created_at: import.created_at,
+            ..Import::begun(import.id, import.actor, import.file_name, import.key, now)
         },
     })
 }

@@ -29,7 +29,7 @@ const AT_ONCE: usize = 8;
 /// How many rows of a chunk change something.
 const CHUNK: u32 = 1_000;
 /// How many refused rows are shown with the import itself; the plan file has all.
-const PROBLEMS: usize = 100;
+const PROBLEMS: usize = 20;
 
 /// What the check of a file came to.
 pub struct Planned {
@@ -143,7 +143,9 @@ impl<'a> Planner<'a> {
     /// Compares rows with the table.
     async fn compare(&self, rows: Vec<(Row, Option<RowFault>)>) -> Result<Vec<Decided>, Internal> {
         let read = |(row, fault): (Row, Option<RowFault>)| {
-            let said = fault.map_or_else(|| UserRow::read(&row, &self.tenant.policy), Err);
+            // What is wrong with the row itself comes first: many rows have `n/a` for an address.
+            let said = UserRow::read(&row, &self.tenant.policy);
+            let said = said.and_then(|said| fault.map_or(Ok(said), Err));
             (row, said)
         };
         let rows: Vec<(Row, Result<UserRow, RowFault>)> = rows.into_iter().map(read).collect();
@@ -346,7 +348,7 @@ impl<'a> Writing<'a> {
             self.problems.push(RowProblem {
                 line: decided.row.line,
                 code: code.to_owned(),
-                message: message.to_owned(),
+                message: message.chars().take(300).collect(),
             });
         }
     }

@@ -52,6 +52,7 @@ struct List {
     external_id: Option<String>,
     /// How many at most: 1 to 200, by default 50.
     #[param(minimum = 1, maximum = 200)]
+    #[serde(default, deserialize_with = "http::whole_number")]
     limit: Option<u32>,
     /// The `next` of the page before.
     cursor: Option<String>,

@@ -107,13 +107,13 @@ pub struct Provisioned {
 }
 
 async fn handle(ctx: &Context, event: Value) -> Result<Value, Internal> {
-    let request: Request = match serde_json::from_value(event) {
+    let request: Request = match serde_path_to_error::deserialize(event) {
         Ok(request) => request,
         Err(error) => {
             return refused(vec![FieldError {
-                field: ".".to_owned(),
+                field: error.path().to_string(),
                 code: "malformed_request".to_owned(),
-                message: error.to_string(),
+                message: error.into_inner().to_string(),
             }]);
         }
     };
@@ -127,8 +127,12 @@ async fn handle(ctx: &Context, event: Value) -> Result<Value, Internal> {
     transaction.add_user(id, &setup.owner, |_| ())?;
     transaction.offer(id, &setup.offer, ())?;
     transaction.audit(id, &setup.entry)?;
-    // Every id follows from the reference, so whatever is there already is this very tenant.
-    let _ = transaction.commit().await?;
+    if transaction.commit().await?.is_err() && !is_set_up(ctx, &setup).await? {
+        let used = Fault::new("reference_used", "was used for another order");
+        let mut fields = Fields::new();
+        fields.fault("reference", &used);
+        return refused(fields.into_errors());
+    }
     let products = setup
         .products
         .into_iter()
@@ -144,8 +148,57 @@ async fn handle(ctx: &Context, event: Value) -> Result<Value, Internal> {
     })?)
 }
 
+/// Whether what stands in the way is this very order, carried out before: every id follows from its reference.
+/// Of a tenant that has lived since, seats and policy may be others.
+async fn is_set_up(ctx: &Context, setup: &Setup) -> Result<bool, Internal> {
+    let id = &setup.tenant.id;
+    let Some(tenant) = ctx.store.tenant(id).await? else {
+        return Ok(false);
+    };
+    let owner = ctx.store.user(id, &setup.owner.id).await?;
+    let products = ctx.store.products(id).await?;
+    let known = |asked: &Product| {
+        let mut products = products.iter();
+        products.any(|product| product.id == asked.id && product.name == asked.name)
+    };
+    Ok(tenant.name == setup.tenant.name
+        && owner.is_some_and(|owner| owner.email == setup.owner.email)
+        && setup.products.iter().all(known))
+}
+
 fn refused(errors: Vec<FieldError>) -> Result<Value, Internal> {
     Ok(serde_json::to_value(Answer::Refused { errors })?)
+}
+
+/// Whether it has the form of a BCP 47 tag that begins with a language: `de`, `pt-BR`, `zh-Hant-TW`.
+fn locale(text: &str) -> Result<(), Fault> {
+    let mut parts = text.split('-');
+    let language = parts.next().unwrap_or_default();
+    let letters = |part: &str| part.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let subtag = |part: &str| {
+        (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    if text.len() <= 35 && matches!(language.len(), 2 | 3) && letters(language) && parts.all(subtag)
+    {
+        Ok(())
+    } else {
+        Err(Fault::new(
+            "invalid_locale",
+            "must be a language tag such as en or pt-BR",
+        ))
+    }
+}
+
+/// Whether it has the form of an ISO 4217 code.
+fn currency(text: &str) -> Result<(), Fault> {
+    if text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        Ok(())
+    } else {
+        Err(Fault::new(
+            "invalid_currency",
+            "must be an ISO 4217 code such as EUR",
+        ))
+    }
 }
 
 /// All that one transaction sets up.
@@ -177,10 +230,20 @@ impl Request {
             Name::parse,
         );
         fields.take("policy.invitation_ttl_hours", self.policy.check());
-        if self.products.len() > 50 {
+        fields.take("locale", locale(&self.locale));
+        fields.take("currency", currency(&self.currency));
+        if !(1..=TenantId::MAX_SHARDS).contains(&self.shards) {
+            let most = TenantId::MAX_SHARDS;
+            fields.fault(
+                "shards",
+                &Fault::new("out_of_range", format!("must be 1 to {most}")),
+            );
+        }
+        // A user may be given all of them at once, and that is one transaction of at most 100 parts.
+        if self.products.len() > 40 {
             fields.fault(
                 "products",
-                &Fault::new("out_of_range", "must be at most 50"),
+                &Fault::new("out_of_range", "must be at most 40"),
             );
         }
         let products = self
@@ -246,5 +309,37 @@ impl ProductForm {
             used: 0,
             links,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_locale_is_a_language_tag() {
+        for good in ["en", "pt-BR", "zh-Hant-TW", "gsw", "de-1996"] {
+            assert_eq!(locale(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "",
+            "e",
+            "english",
+            "en_GB",
+            "en-",
+            "1a",
+            "en-GB\n",
+            "en-toolongsubtag",
+        ] {
+            assert_eq!(locale(bad).unwrap_err().code, "invalid_locale", "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_currency_is_three_capital_letters() {
+        assert_eq!(currency("USD"), Ok(()));
+        for bad in ["", "usd", "US", "EURO", "€€€", "E1R"] {
+            assert_eq!(currency(bad).unwrap_err().code, "invalid_currency", "{bad}");
+        }
     }
 }

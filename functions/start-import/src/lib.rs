@@ -89,7 +89,7 @@ struct ImportView {
     begun_by: Actor,
     /// The file's name.
     file_name: Option<String>,
-    /// Where to put the file; while it is awaited.
+    /// Where to put the file; while it is awaited, for whoever began the import.
     upload: Option<UploadView>,
     /// The encoding found.
     #[schema(example = "UTF-8")]
@@ -303,7 +303,9 @@ async fn view(
         ImportState::Done | ImportState::DoneWithErrors
     );
     let planned = over || matches!(import.state, ImportState::Ready | ImportState::Importing);
-    let upload = if in_full && import.state == ImportState::Uploading {
+    // The file is imported with the rights of who began the import, so it is theirs alone to put.
+    let own = matches!(&import.actor, Actor::User { id } if *id == caller.user);
+    let upload = if in_full && own && import.state == ImportState::Uploading {
         Some(upload(ctx, &import).await?)
     } else {
         None

@@ -5,7 +5,7 @@ use std::fmt;
 use email_address::{EmailAddress, Options};
 
 use super::field::Fault;
-use super::text::fold;
+use super::text::{MOST_FOLDED, fold};
 
 /// An address that mail can be sent to (RFC 5321: at most 254 octets), shown as typed, compared folded with its
 /// domain in ASCII form.
@@ -34,6 +34,9 @@ impl Email {
             return Err(invalid());
         }
         idna::domain_to_ascii_strict(parsed.domain()).map_err(|_| invalid())?;
+        if !text.is_ascii() && fold_address(text).len() > MOST_FOLDED {
+            return Err(invalid());
+        }
         Ok(Self(text.to_owned()))
     }
 

@@ -18,6 +18,10 @@ pub fn fold(text: &str) -> String {
     text.nfkc().default_case_fold().nfkc().collect()
 }
 
+/// The most bytes of a folded text: it stands in keys of the table, which have at most 1,024. Folding can make a
+/// text ten times as long.
+pub const MOST_FOLDED: usize = 900;
+
 /// Trims `text` and refuses what is empty, longer than `max` characters, or holds control or text-direction characters.
 ///
 /// # Errors
@@ -54,6 +58,9 @@ macro_rules! texts {
             /// What is wrong with it.
             pub fn parse(text: &str) -> Result<Self, Fault> {
                 let text = clean(text, $max)?;
+                if !text.is_ascii() && fold(&text).len() > MOST_FOLDED {
+                    return Err(Fault::new("too_long", "is too long in its plain form"));
+                }
                 $($check(&text)?;)?
                 Ok(Self(text))
             }

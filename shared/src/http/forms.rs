@@ -91,7 +91,8 @@ impl UserForm {
             .enumerate()
             .filter_map(|each| role(each, fields))
             .collect();
-        if !roles.is_empty() && class != Class::Standard {
+        // A class that is none is told as that only.
+        if !roles.is_empty() && class != Class::Standard && !fields.faulty().contains("class") {
             fields.fault(
                 "roles",
                 &Fault::new("class_without_roles", "are for class standard only"),

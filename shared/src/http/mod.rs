@@ -12,8 +12,8 @@ use lambda_http::http::header::{
 use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, RequestExt};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::context::Context;
@@ -61,17 +61,21 @@ pub fn parse_json<T: DeserializeOwned>(request: &Request) -> Result<T, ApiError>
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Err(ApiError::Malformed("A JSON object is needed.".to_owned()));
     }
-    serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(body)).map_err(
-        |error| {
-            let path = error.path().to_string();
-            let error = error.into_inner();
-            if error.is_data() && path != "." {
-                ApiError::field(&path, &Fault::new("invalid_value", without_place(&error)))
-            } else {
-                ApiError::Malformed(format!("The body is not the JSON expected here: {error}."))
-            }
-        },
-    )
+    let malformed = |error: &serde_json::Error| {
+        ApiError::Malformed(format!("The body is not the JSON expected here: {error}."))
+    };
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let read = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        let error = error.into_inner();
+        if error.is_data() && path != "." {
+            ApiError::field(&path, &Fault::new("invalid_value", without_place(&error)))
+        } else {
+            malformed(&error)
+        }
+    })?;
+    json.end().map_err(|error| malformed(&error))?;
+    Ok(read)
 }
 
 /// What serde says of a value, without "at line 1 column 7".
@@ -81,7 +85,7 @@ fn without_place(error: &serde_json::Error) -> String {
         .map_or(text.clone(), |(text, _)| text.to_owned())
 }
 
-/// Reads the query's parameters.
+/// Reads the query's parameters; all are texts, see [`whole_number`].
 ///
 /// # Errors
 /// When one is unknown or not of its type.
@@ -89,7 +93,7 @@ pub fn parse_query<T: DeserializeOwned>(request: &Request) -> Result<T, ApiError
     let parameters: QueryMap = request.query_string_parameters();
     let pairs = parameters.iter().filter(|(_, value)| !value.is_empty());
     let object: serde_json::Map<String, serde_json::Value> = pairs
-        .map(|(name, value)| (name.to_owned(), scalar(value)))
+        .map(|(name, value)| (name.to_owned(), value.into()))
         .collect();
     serde_path_to_error::deserialize(serde_json::Value::Object(object)).map_err(|error| {
         let path = error.path().to_string();
@@ -101,11 +105,18 @@ pub fn parse_query<T: DeserializeOwned>(request: &Request) -> Result<T, ApiError
     })
 }
 
-/// Numbers stay texts unless they are whole numbers: that is all that parameters need.
-fn scalar(value: &str) -> serde_json::Value {
-    value
-        .parse::<u32>()
-        .map_or_else(|_| value.into(), Into::into)
+/// Reads a parameter that is a whole number, for `deserialize_with`. Only the field knows: an external ID may look like
+/// a number and is none.
+///
+/// # Errors
+/// When it is not one.
+pub fn whole_number<'de, D: Deserializer<'de>>(parameter: D) -> Result<Option<u32>, D::Error> {
+    let text = String::deserialize(parameter)?;
+    let number = text.parse().map_err(|_| {
+        let unexpected = serde::de::Unexpected::Str(&text);
+        serde::de::Error::invalid_value(unexpected, &"a whole number")
+    })?;
+    Ok(Some(number))
 }
 
 /// A parameter of the path, read as an id. What is no id is not found.

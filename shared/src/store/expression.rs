@@ -181,7 +181,7 @@ impl Change {
         self
     }
 
-    /// Adds to a number.
+    /// Adds to a number that is there.
     #[must_use]
     pub fn add(mut self, path: &str, by: i64) -> Self {
         self.add
@@ -222,15 +222,20 @@ impl Change {
                 parts.push(format!("{keyword} {}", terms.join(", ")));
             }
         };
-        let mut pairs = |pairs: Vec<(String, AttributeValue)>, between: &str| {
+        let pairs = |pairs: Vec<(String, AttributeValue)>, names: &mut Names| {
             let terms = pairs.into_iter().map(|(path, value)| {
                 let path = names.path(&path);
-                format!("{path}{between}{}", names.value(value))
+                format!("{path} = {}", names.value(value))
             });
             terms.collect::<Vec<_>>()
         };
-        part("SET", pairs(self.set, " = "));
-        part("ADD", pairs(self.add, " "));
+        let mut set = pairs(self.set, names);
+        // Not ADD: DynamoDB takes that for top-level attributes only.
+        set.extend(self.add.into_iter().map(|(path, by)| {
+            let path = names.path(&path);
+            format!("{path} = {path} + {}", names.value(by))
+        }));
+        part("SET", set);
         part(
             "REMOVE",
             self.remove.iter().map(|path| names.path(path)).collect(),
@@ -259,7 +264,7 @@ mod tests {
             .equals("invited.state", n(2))
             .lacks("ttl")
             .build(&mut names);
-        assert_eq!(change, "SET #n0 = :v0 ADD #n1 :v1 REMOVE #n2");
+        assert_eq!(change, "SET #n0 = :v0, #n1 = #n1 + :v1 REMOVE #n2");
         assert_eq!(
             condition,
             "attribute_exists(#n3) AND #n4.#n0 = :v2 AND attribute_not_exists(#n2)"

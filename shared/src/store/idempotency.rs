@@ -23,10 +23,10 @@ struct Request {
     /// The end of the record's life.
     ttl: i64,
     /// The answer's status, once there is one.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
-    /// The answer's body.
-    #[serde(default)]
+    /// The answer's body. Lacking, not null, until there is one: the condition of a takeover asks for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     body: Option<String>,
 }
 

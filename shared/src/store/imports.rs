@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::expression::{Change, Condition};
 use super::keys::{self, Key};
 use super::transaction::Transaction;
-use super::{Store, StoreError, content, item, n, s, value};
+use super::{Store, StoreError, item, n, s, value};
 use crate::domain::id::{ImportId, PlanId, TenantId};
 use crate::domain::import::{Chunk, Counts, Import, ImportState};
 
@@ -267,12 +267,4 @@ impl<T: Clone> Transaction<'_, T> {
         );
         Ok(())
     }
-}
-
-/// Reads an import from an item that stood in the way.
-///
-/// # Errors
-/// When it is no import.
-pub fn read_import(found: super::Item) -> Result<Import, StoreError> {
-    content(found)
 }

@@ -245,7 +245,9 @@ impl Store {
         limit: i32,
     ) -> Result<Page, StoreError> {
         let index = index.unwrap_or(&TABLE);
-        let low = after.map_or_else(|| prefix.to_owned(), |after| format!("{after}\0"));
+        // DynamoDB takes no empty key in a condition; no key is below NUL.
+        let first = if prefix.is_empty() { "\0" } else { prefix };
+        let low = after.map_or_else(|| first.to_owned(), |after| format!("{after}\0"));
         let high = format!("{prefix}\u{10ffff}");
         if low > high {
             return Ok(Page {

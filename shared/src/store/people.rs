@@ -7,7 +7,6 @@ use super::expression::{Change, Condition};
 use super::keys;
 use super::transaction::Transaction;
 use super::{Store, StoreError, item, s, seconds, value};
-use crate::domain::id::TenantId;
 use crate::domain::person::{Membership, Person};
 use crate::domain::session::{RefreshToken, Session};
 use crate::domain::text::Username;
@@ -138,11 +137,6 @@ impl<T: Clone> Transaction<'_, T> {
             membership,
         )?);
         Ok(())
-    }
-
-    /// Ends a person's membership.
-    pub fn remove_membership(&mut self, folded_email: &str, tenant: &TenantId) {
-        self.delete(&keys::membership(folded_email, tenant));
     }
 }
 

@@ -42,18 +42,6 @@ impl<'a, T: Clone> Transaction<'a, T> {
         }
     }
 
-    /// How many parts it has.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.parts.len()
-    }
-
-    /// Whether it has no part.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.parts.is_empty()
-    }
-
     /// Puts a new item where there is none; `tag` if there is one.
     pub fn create(&mut self, item: Item, tag: T) {
         self.put(item, Some(Condition::absent()), Some(tag));
@@ -62,11 +50,6 @@ impl<'a, T: Clone> Transaction<'a, T> {
     /// Puts an item, whatever is there.
     pub fn replace(&mut self, item: Item) {
         self.put(item, None, None);
-    }
-
-    /// Puts an item if the condition holds; `tag` if not.
-    pub fn replace_if(&mut self, item: Item, condition: Condition, tag: T) {
-        self.put(item, Some(condition), Some(tag));
     }
 
     fn put(&mut self, item: Item, condition: Option<Condition>, tag: Option<T>) {

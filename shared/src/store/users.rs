@@ -510,12 +510,3 @@ impl<T: Clone> Transaction<'_, T> {
         Ok(())
     }
 }
-
-/// Whose value a guard that stood in the way keeps.
-#[must_use]
-pub fn guard_holder(found: &Item) -> Option<UserId> {
-    found
-        .get("user")
-        .and_then(|user| user.as_s().ok())
-        .and_then(|user| UserId::parse(user).ok())
-}
