@@ -246,14 +246,14 @@ pub fn problem(error: &ApiError) -> Response {
     response
 }
 
-/// What the ids of this request are made from: the same for a retry under the same `Idempotency-Key`, so that it
-/// meets what its first attempt left; otherwise new.
+/// What the ids of this request are made from: the same for a retry of the same request under the same
+/// `Idempotency-Key`, so that it meets what its first attempt left; otherwise new.
 ///
 /// # Errors
 /// When the key is too long, or there is no randomness.
 pub fn seed(request: &Request, scope: &str) -> Result<Seed, ApiError> {
     match idempotency_key(request)? {
-        Some(key) => Ok(Seed::of(&[scope, key, &route(request)])),
+        Some(key) => Ok(Seed::of(&[scope, key, &hash(request)])),
         None => Ok(Seed::random()?),
     }
 }
