@@ -247,7 +247,9 @@ impl Store {
         let index = index.unwrap_or(&TABLE);
         // DynamoDB takes no empty key in a condition; no key is below NUL.
         let first = if prefix.is_empty() { "\0" } else { prefix };
-        let low = after.map_or_else(|| first.to_owned(), |after| format!("{after}\0"));
+        // `after` may come from another search: it never widens this one.
+        let low = after.map_or_else(String::new, |after| format!("{after}\0"));
+        let low = low.max(first.to_owned());
         let high = format!("{prefix}\u{10ffff}");
         if low > high {
             return Ok(Page {

@@ -426,12 +426,10 @@ fn fold_address_prefix(prefix: &str) -> String {
     }
 }
 
-/// The stored form of a user.
+/// The stored form of a user. Deleted ones stay in name order too: a list shows them when they are asked for.
 fn user_item(tenant: &TenantId, user: &User) -> Result<Item, StoreError> {
     let mut stored = item(&keys::user(tenant, &user.id), user)?;
-    if user.deleted_at.is_none() {
-        stored.insert(keys::NAME_KEY.to_owned(), s(user.name_key()));
-    }
+    stored.insert(keys::NAME_KEY.to_owned(), s(user.name_key()));
     Ok(stored)
 }
 
