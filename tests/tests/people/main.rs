@@ -1,0 +1,139 @@
+//! People: companies set up, sessions, activation, users added and listed.
+
+mod activation;
+mod adding;
+mod listing;
+mod provisioning;
+mod sessions;
+mod tokens;
+
+use muster_local::Mail;
+use muster_shared::domain::id::{TenantId, UserId};
+use muster_shared::domain::user::User;
+use muster_shared::store::Store;
+use muster_shared::store::transaction::Transaction;
+use muster_tests::world::{Answer, Company, World, text};
+use reqwest::Method;
+use serde_json::Value;
+
+/// Compares JSON with its snapshot; what is new in each run is left out, keys are in order.
+macro_rules! snapshot {
+    ($name:literal, $value:expr) => {{
+        let value = crate::redacted(&$value);
+        insta::with_settings!({ sort_maps => true, omit_expression => true }, {
+            insta::assert_json_snapshot!($name, value)
+        })
+    }};
+}
+pub(crate) use snapshot;
+
+/// JSON without what is new in each run: ids, licence codes, tokens, keys.
+fn redacted(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| match name.as_str() {
+                "access_token" | "refresh_token" | "kid" | "x" => (name.clone(), "…".into()),
+                _ => (name.clone(), redacted(value)),
+            })
+            .collect(),
+        Value::Array(items) => items.iter().map(redacted).collect(),
+        Value::String(text) => without_ids(text).into(),
+        other => other.clone(),
+    }
+}
+
+/// Text whose ids, licence codes and link tokens are left out.
+fn without_ids(text: &str) -> String {
+    let word = |word: &str| match word.split_once("/activate#") {
+        Some((address, _)) => {
+            let path = address.splitn(4, '/').skip(3).collect::<String>();
+            format!("https://…{path}/activate#…")
+        }
+        None if is_id(word) => format!("{}…", &word[..4]),
+        None if is_code(word) => "····-····-····-····".to_owned(),
+        None => word.to_owned(),
+    };
+    let line = |line: &str| line.split(' ').map(word).collect::<Vec<_>>().join(" ");
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn is_id(word: &str) -> bool {
+    word.len() == 20
+        && word.as_bytes()[3] == b'_'
+        && word[..3].bytes().all(|b| b.is_ascii_lowercase())
+}
+
+fn is_code(word: &str) -> bool {
+    word.len() == 19
+        && word.split('-').count() == 4
+        && word.split('-').all(|part| {
+            part.len() == 4
+                && part
+                    .bytes()
+                    .all(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
+        })
+}
+
+/// A mail as its reader sees it.
+fn letter(mail: &Mail) -> String {
+    without_ids(&format!(
+        "From: {}\nTo: {}\nSubject: {}\n\n{}",
+        mail.from,
+        mail.to.join(", "),
+        mail.subject,
+        mail.text
+    ))
+}
+
+/// Text as it stands in an address.
+fn encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+/// The names on a page of a list.
+fn names(page: &Value) -> Vec<String> {
+    page["users"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|user| text(&user["name"]))
+        .collect()
+}
+
+/// A POST of a text that need not be JSON.
+async fn post_text(actor: &muster_tests::world::Actor<'_>, path: &str, body: &str) -> Answer {
+    let request = actor
+        .request(Method::POST, path)
+        .header("content-type", "application/json")
+        .body(body.to_owned());
+    actor.send(request).await
+}
+
+/// The table, as functions without a route of their own yet will use it.
+fn table(world: &World) -> &Store {
+    &world.stack.context("add-user").unwrap().store
+}
+
+/// Changes a user in the table: suspending, deleting and demoting have no route yet.
+async fn change_user(
+    world: &World,
+    company: &Company<'_>,
+    user: &str,
+    change: impl FnOnce(&mut User),
+) {
+    let store = table(world);
+    let tenant = TenantId::parse(&company.tenant).unwrap();
+    let before = store
+        .user(&tenant, &UserId::parse(user).unwrap())
+        .await
+        .unwrap()
+        .unwrap();
+    let mut after = before.clone();
+    change(&mut after);
+    let mut transaction = Transaction::new(store);
+    transaction
+        .edit_user(&tenant, &before, &after, |_| ())
+        .unwrap();
+    transaction.commit().await.unwrap().unwrap();
+}

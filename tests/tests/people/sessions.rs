@@ -1,0 +1,458 @@
+//! `sign-in`: sessions begin, go on and end.
+
+use jiff::SignedDuration;
+use muster_shared::domain::permission::{Class, Role};
+use muster_tests::world::{Actor, Answer, PASSWORD, World, text};
+use serde_json::{Value, json};
+
+use crate::{change_user, post_text, snapshot};
+
+async fn sign_in(world: &World, login: &str, password: &str) -> Answer {
+    let form = json!({ "login": login, "password": password });
+    world.nobody().post("/v1/sessions", form).await
+}
+
+async fn refresh(world: &World, session: &Value) -> Answer {
+    let form = json!({ "refresh_token": session["refresh_token"] });
+    world.nobody().post("/v1/sessions/refresh", form).await
+}
+
+/// Whoever holds the access token of a session.
+fn holder<'w>(world: &'w World, session: &Value) -> Actor<'w> {
+    world.bearer(text(&session["access_token"]))
+}
+
+#[tokio::test]
+async fn one_signs_in_by_address_or_username_however_they_are_typed() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let ada = company
+        .owner
+        .colleague("ada", "standard", &["auditor"])
+        .await;
+    world.wait_hours(1).await;
+    for login in [
+        "ada@colleagues.example",
+        " ADA@Colleagues.Example ",
+        "ada.colleague",
+        "Ada.COLLEAGUE",
+        "ａda.colleague",
+    ] {
+        let session = sign_in(&world, login, PASSWORD).await.expect(200);
+        assert_eq!(session["user"], ada.user, "{login}");
+    }
+    let session = sign_in(&world, "ada.colleague", PASSWORD).await;
+    assert_eq!(session.headers["cache-control"], "no-store");
+    let session = session.expect(200);
+    snapshot!("session", session);
+    let me = holder(&world, &session).get("/v1/me").await.expect(200);
+    assert_eq!(me["id"], ada.user);
+    let owner = world.sign_in(&company.owner_email).await;
+    assert_eq!(
+        owner.show(&ada.user).await["last_login_at"],
+        "2026-03-02T09:00:00.000Z"
+    );
+}
+
+#[tokio::test]
+async fn nobody_learns_by_signing_in_who_exists() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let ada = company.owner.colleague("ada", "limited", &[]).await;
+    let other = world.company("Other").await;
+    let _ = company
+        .owner
+        .add(json!({ "email": "invited@drivers.example", "invite": true }))
+        .await;
+    let _ = company
+        .owner
+        .add(json!({ "email": "added@drivers.example" }))
+        .await;
+    let gone = company.owner.colleague("gone", "limited", &[]).await;
+    change_user(&world, &company, &gone.user, |user| {
+        user.deleted_at = Some(user.created_at)
+    })
+    .await;
+    let barred = company.owner.colleague("barred", "limited", &[]).await;
+    change_user(&world, &company, &barred.user, |user| {
+        user.suspended_at = Some(user.created_at)
+    })
+    .await;
+
+    let wrong = sign_in(
+        &world,
+        "ada@colleagues.example",
+        "wrong horse battery staple",
+    )
+    .await;
+    snapshot!("wrong_credentials", wrong.body);
+    let wrong_by_name = sign_in(&world, "ada.colleague", "wrong horse battery staple").await;
+    let unknown = sign_in(&world, "nobody@colleagues.example", PASSWORD).await;
+    let unknown_name = sign_in(&world, "nobody.colleague", PASSWORD).await;
+    assert_eq!(
+        unknown.consumed(),
+        wrong.consumed(),
+        "the table is asked as much for an unknown address"
+    );
+    assert_eq!(
+        unknown_name.consumed(),
+        wrong_by_name.consumed(),
+        "and for an unknown username"
+    );
+
+    let long = "x".repeat(400);
+    let mut answers = vec![wrong_by_name, unknown, unknown_name];
+    for login in [
+        "invited@drivers.example",
+        "added@drivers.example",
+        "gone@colleagues.example",
+        "gone.colleague",
+        "barred.colleague",
+        "",
+        " ",
+        "@",
+        long.as_str(),
+    ] {
+        answers.push(sign_in(&world, login, PASSWORD).await);
+    }
+    answers.push(sign_in(&world, "ada.colleague", "").await);
+    let elsewhere =
+        json!({ "login": "ada.colleague", "password": PASSWORD, "tenant": other.tenant });
+    answers.push(world.nobody().post("/v1/sessions", elsewhere).await);
+    for answer in answers {
+        assert_eq!((answer.status, &answer.text), (401, &wrong.text));
+    }
+    let here = json!({ "login": "ada.colleague", "password": PASSWORD, "tenant": company.tenant });
+    assert_eq!(
+        world.nobody().post("/v1/sessions", here).await.expect(200)["user"],
+        ada.user
+    );
+}
+
+#[tokio::test]
+async fn a_faulty_sign_in_names_the_field() {
+    let world = World::start().await;
+    let nobody = world.nobody();
+    let with = |field: &str, value: Value| {
+        let mut form = json!({ "login": "ada", "password": PASSWORD });
+        form[field] = value;
+        form
+    };
+    for (form, faults) in [
+        (
+            with("password", json!("x".repeat(129))),
+            "password: too_long",
+        ),
+        (with("tenant", json!("acme")), "tenant: invalid_id"),
+        (with("login", json!(7)), "login: invalid_value"),
+        (with("password", json!(["a"])), "password: invalid_value"),
+        (with("remember", json!(true)), "remember: invalid_value"),
+    ] {
+        assert_eq!(nobody.post("/v1/sessions", form).await.faults(), [faults]);
+    }
+    let both = json!({ "login": "ada", "password": "x".repeat(129), "tenant": "acme" });
+    assert_eq!(
+        nobody.post("/v1/sessions", both).await.faults(),
+        ["password: too_long", "tenant: invalid_id"]
+    );
+    for path in ["/v1/sessions", "/v1/sessions/refresh"] {
+        for body in ["", "{", "null", "{}", "[]"] {
+            let answer = post_text(&nobody, path, body).await;
+            assert_eq!(answer.refused(400), "malformed_request", "{path} {body}");
+        }
+    }
+    for body in [
+        "{\"login\":\"ada\"}",
+        "{\"login\":\"ada\",\"password\":\"b\"} and more",
+    ] {
+        let answer = post_text(&nobody, "/v1/sessions", body).await;
+        assert_eq!(answer.refused(400), "malformed_request", "{body}");
+    }
+    let large = json!({ "login": "x".repeat(1024 * 1024), "password": "" });
+    assert_eq!(
+        nobody.post("/v1/sessions", large).await.refused(413),
+        "too_large"
+    );
+}
+
+#[tokio::test]
+async fn a_member_of_several_companies_chooses_one() {
+    let world = World::start().await;
+    let (north, south) = (
+        world.company("Northwind").await,
+        world.company("Southwind").await,
+    );
+    let form = json!({ "email": "ada@drivers.example", "class": "standard", "invite": true });
+    let _ = north.owner.add(form.clone()).await;
+    let _ = world.activate("ada@drivers.example", "ada").await;
+    let in_south = south.owner.add(form).await;
+    let join =
+        json!({ "token": world.link_token("ada@drivers.example").await, "password": PASSWORD });
+    let _ = world
+        .nobody()
+        .post("/v1/activations", join)
+        .await
+        .expect(200);
+
+    let mut choice = sign_in(&world, "ada", PASSWORD).await.expect(200);
+    let tenants = choice["tenants"].as_array_mut().unwrap();
+    tenants.sort_by_key(|tenant| text(&tenant["name"]));
+    assert_eq!(tenants[1]["id"], south.tenant);
+    snapshot!("companies_to_choose_from", choice);
+
+    let chosen = json!({ "login": "ada", "password": PASSWORD, "tenant": south.tenant });
+    let session = world
+        .nobody()
+        .post("/v1/sessions", chosen)
+        .await
+        .expect(200);
+    assert_eq!(
+        (&session["tenant"], &session["user"]),
+        (&json!(south.tenant), &json!(in_south))
+    );
+    let ada = holder(&world, &session);
+    assert_eq!(ada.get(&format!("/v1/users/{in_south}")).await.status, 200);
+    assert_eq!(
+        ada.get(&format!("/v1/users/{}", north.owner.user))
+            .await
+            .refused(404),
+        "not_found"
+    );
+}
+
+#[tokio::test]
+async fn an_access_token_is_good_for_fifteen_minutes_to_the_second() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let owner = world.sign_in(&company.owner_email).await;
+    world.wait(SignedDuration::from_secs(15 * 60 - 1)).await;
+    let _ = owner.get("/v1/me").await.expect(200);
+    world.wait(SignedDuration::from_secs(1)).await;
+    let late = owner.get("/v1/me").await;
+    snapshot!("access_token_expired", late.body);
+    assert_eq!(late.refused(401), "unauthenticated");
+    assert_eq!(
+        owner.delete("/v1/sessions/current").await.refused(401),
+        "unauthenticated"
+    );
+}
+
+#[tokio::test]
+async fn a_session_goes_on_by_refreshing_until_it_rests_for_thirty_days() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let first = sign_in(&world, &company.owner_email, PASSWORD)
+        .await
+        .expect(200);
+    let month = SignedDuration::from_hours(24 * 30);
+    world.wait(month - SignedDuration::from_secs(1)).await;
+    let second = refresh(&world, &first).await.expect(200);
+    snapshot!("session_refreshed", second);
+    assert_ne!(second["refresh_token"], first["refresh_token"]);
+    assert_ne!(second["access_token"], first["access_token"]);
+    assert_eq!(
+        holder(&world, &second).get("/v1/me").await.expect(200)["id"],
+        company.owner.user
+    );
+
+    world.wait(month).await;
+    assert_eq!(
+        refresh(&world, &second).await.refused(401),
+        "unauthenticated"
+    );
+}
+
+#[tokio::test]
+async fn a_refresh_token_used_twice_ends_the_whole_session() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let stolen = sign_in(&world, &company.owner_email, PASSWORD)
+        .await
+        .expect(200);
+    let other = sign_in(&world, &company.owner_email, PASSWORD)
+        .await
+        .expect(200);
+    let newest = refresh(&world, &stolen).await.expect(200);
+    let newest = refresh(&world, &newest).await.expect(200);
+
+    let again = refresh(&world, &stolen).await;
+    snapshot!("session_over", again.body);
+    assert_eq!(again.refused(401), "unauthenticated");
+    assert_eq!(
+        refresh(&world, &newest).await.refused(401),
+        "unauthenticated",
+        "the newest of the family is worthless too"
+    );
+    let _ = refresh(&world, &other).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_that_refresh_at_once_one_wins() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let session = sign_in(&world, &company.owner_email, PASSWORD)
+        .await
+        .expect(200);
+    let (a, b, c, d) = tokio::join!(
+        refresh(&world, &session),
+        refresh(&world, &session),
+        refresh(&world, &session),
+        refresh(&world, &session)
+    );
+    let mut statuses = [a.status, b.status, c.status, d.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 401, 401, 401]);
+}
+
+#[tokio::test]
+async fn what_is_no_refresh_token_refreshes_nothing() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let session = sign_in(&world, &company.owner_email, PASSWORD)
+        .await
+        .expect(200);
+    let real = text(&session["refresh_token"]);
+    let (family, token) = real.split_once('.').unwrap();
+    let nothing = "0".repeat(32);
+    let access = text(&session["access_token"]);
+    for wrong in [
+        "",
+        ".",
+        "abc",
+        family,
+        &access,
+        &format!("{nothing}.{token}"),
+        &format!("{real}.{token}"),
+        &format!("{family}#.{token}"),
+    ] {
+        let answer = refresh(&world, &json!({ "refresh_token": wrong })).await;
+        assert_eq!(answer.refused(401), "unauthenticated", "{wrong}");
+    }
+    let _ = refresh(&world, &session).await.expect(200);
+    let unknown = json!({ "refresh_token": real, "tenant": company.tenant });
+    assert_eq!(
+        world
+            .nobody()
+            .post("/v1/sessions/refresh", unknown)
+            .await
+            .faults(),
+        ["tenant: invalid_value"]
+    );
+}
+
+#[tokio::test]
+async fn signing_out_ends_this_session_and_no_other() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let here = sign_in(&world, &company.owner_email, PASSWORD)
+        .await
+        .expect(200);
+    let there = sign_in(&world, &company.owner_email, PASSWORD)
+        .await
+        .expect(200);
+    let left = holder(&world, &here).delete("/v1/sessions/current").await;
+    assert_eq!((left.status, left.text.as_str()), (204, ""));
+    assert_eq!(refresh(&world, &here).await.refused(401), "unauthenticated");
+    let _ = refresh(&world, &there).await.expect(200);
+    assert_eq!(
+        holder(&world, &here)
+            .delete("/v1/sessions/current")
+            .await
+            .status,
+        204,
+        "a retry of signing out"
+    );
+    assert_eq!(
+        world
+            .nobody()
+            .delete("/v1/sessions/current")
+            .await
+            .refused(401),
+        "unauthenticated"
+    );
+}
+
+#[tokio::test]
+async fn a_demotion_counts_at_once_for_changes_and_from_the_next_token_on_for_the_rest() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let _ = company
+        .owner
+        .colleague("mona", "standard", &["user_manager", "licence_manager"])
+        .await;
+    let session = sign_in(&world, "mona.colleague", PASSWORD)
+        .await
+        .expect(200);
+    let mona = holder(&world, &session);
+    let _ = mona
+        .post("/v1/users", json!({ "external_id": "T-1" }))
+        .await
+        .expect(201);
+    let id = text(&session["user"]);
+    change_user(&world, &company, &id, |user| {
+        user.rights.class = Class::Standard;
+        user.rights.roles = [Role::Auditor].into();
+    })
+    .await;
+    assert_eq!(
+        mona.post("/v1/users", json!({ "external_id": "T-2" }))
+            .await
+            .refused(403),
+        "forbidden"
+    );
+    let next = refresh(&world, &session).await.expect(200);
+    let me = holder(&world, &next).get("/v1/me").await.expect(200);
+    assert_eq!(me["roles"], json!(["auditor"]));
+    let mona = holder(&world, &next);
+    assert_eq!(
+        mona.post("/v1/users", json!({ "external_id": "T-2" }))
+            .await
+            .refused(403),
+        "forbidden"
+    );
+}
+
+#[tokio::test]
+async fn whoever_is_suspended_or_deleted_changes_nothing_more_and_gets_no_new_token() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    for (name, deleted) in [("sue", false), ("del", true)] {
+        let _ = company
+            .owner
+            .colleague(name, "standard", &["user_manager"])
+            .await;
+        let session = sign_in(&world, &format!("{name}.colleague"), PASSWORD)
+            .await
+            .expect(200);
+        change_user(&world, &company, &text(&session["user"]), |user| {
+            let at = Some(user.created_at);
+            if deleted {
+                user.deleted_at = at;
+            } else {
+                user.suspended_at = at;
+            }
+        })
+        .await;
+        let add = holder(&world, &session)
+            .post("/v1/users", json!({ "external_id": name }))
+            .await;
+        assert_eq!(add.refused(401), "unauthenticated", "{name}");
+        assert_eq!(
+            refresh(&world, &session).await.refused(401),
+            "unauthenticated",
+            "{name}"
+        );
+        assert_eq!(
+            sign_in(&world, &format!("{name}.colleague"), PASSWORD)
+                .await
+                .refused(401),
+            "wrong_credentials"
+        );
+    }
+    let listed = company
+        .owner
+        .get("/v1/users?status=suspended")
+        .await
+        .expect(200);
+    assert_eq!(crate::names(&listed), ["sue"]);
+}
