@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use muster_shared::auth::token::{self, Activation, Audience};
 use muster_shared::context::Context;
 use muster_shared::domain::invitation::LinkFacts;
-use muster_shared::domain::invitation::{Invitation, LinkState, invitable, judge, link_end};
+use muster_shared::domain::invitation::{
+    Invitation, LinkState, MailState, invitable, judge, link_end,
+};
 use muster_shared::domain::letter::Mail;
 use muster_shared::domain::permission::Class;
 use muster_shared::domain::tenant::{Product, Tenant};
@@ -45,6 +47,10 @@ async fn handle(ctx: &Context, message: String) -> Result<(), Internal> {
         }
         Taken::Busy => return Err(Internal::Broken("another worker is sending this mail")),
     }
+    let mail = Mail {
+        state: MailState::Sending,
+        ..mail
+    };
     let rendered = addressed.render(ctx, &mail, now, expires_at)?;
     match ctx
         .mailer

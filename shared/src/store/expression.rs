@@ -68,7 +68,7 @@ enum Clause {
     Has(String),
     Lacks(String),
     Compare(String, &'static str, AttributeValue),
-    LacksOrAtMost(String, AttributeValue),
+    LacksOr(String, &'static str, AttributeValue),
 }
 
 impl Condition {
@@ -119,7 +119,14 @@ impl Condition {
     /// And the attribute is not there or at most the value.
     #[must_use]
     pub fn lacks_or_at_most(mut self, path: &str, value: AttributeValue) -> Self {
-        self.0.push(Clause::LacksOrAtMost(path.to_owned(), value));
+        self.0.push(Clause::LacksOr(path.to_owned(), "<=", value));
+        self
+    }
+
+    /// And the attribute is not there or greater than the value.
+    #[must_use]
+    pub fn lacks_or_greater(mut self, path: &str, value: AttributeValue) -> Self {
+        self.0.push(Clause::LacksOr(path.to_owned(), ">", value));
         self
     }
 
@@ -140,10 +147,10 @@ impl Condition {
                     let path = names.path(&path);
                     format!("{path} {operator} {}", names.value(value))
                 }
-                Clause::LacksOrAtMost(path, value) => {
+                Clause::LacksOr(path, operator, value) => {
                     let path = names.path(&path);
                     format!(
-                        "(attribute_not_exists({path}) OR {path} <= {})",
+                        "(attribute_not_exists({path}) OR {path} {operator} {})",
                         names.value(value)
                     )
                 }

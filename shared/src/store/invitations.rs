@@ -100,7 +100,8 @@ impl<T: Clone> Transaction<'_, T> {
         self.delete(&keys::invitation(tenant, user));
     }
 
-    /// Uses an invitation up: at most one transaction can (rule 4).
+    /// Uses an invitation up: at most one transaction can (rule 4). Where its end is not noted, only the mail service
+    /// knows whether the link went out; then the end that the link itself carries is the one that counts.
     pub fn consume_invitation(
         &mut self,
         tenant: &TenantId,
@@ -110,7 +111,7 @@ impl<T: Clone> Transaction<'_, T> {
     ) {
         let good = Condition::exists()
             .equals("nonce", s(invitation.nonce.as_str()))
-            .greater(keys::TTL, seconds(now));
+            .lacks_or_greater(keys::TTL, seconds(now));
         self.delete_if(&keys::invitation(tenant, &invitation.user), good, gone);
     }
 
@@ -149,6 +150,35 @@ impl<T: Clone> Transaction<'_, T> {
             change,
             newest_mail(mail),
             replaced,
+        );
+        Ok(())
+    }
+
+    /// Takes back what [`Self::start_link`] noted: the mail waits again, and with it the life of its link.
+    pub(super) fn stop_link(&mut self, mail: &Mail, moved_on: T) -> Result<(), StoreError> {
+        let change = Change::new()
+            .remove("sent_at")
+            .remove("expires_at")
+            .remove(keys::TTL)
+            .remove(keys::EXPIRY_SHARD)
+            .remove(keys::EXPIRY_KEY);
+        let newest = Condition::exists().equals("nonce", s(mail.nonce.as_str()));
+        self.update(
+            &keys::invitation(&mail.tenant, &mail.user),
+            change,
+            newest,
+            moved_on.clone(),
+        );
+        let change = Change::new()
+            .remove("invited.sent_at")
+            .remove("invited.expires_at")
+            .set("invited.state", super::value(&MailState::Queued)?);
+        let sending = newest_mail(mail).equals("invited.state", super::value(&MailState::Sending)?);
+        self.update(
+            &keys::user(&mail.tenant, &mail.user),
+            change,
+            sending,
+            moved_on,
         );
         Ok(())
     }

@@ -79,19 +79,25 @@ impl Store {
         .await
     }
 
-    /// Gives a mail back that could not be sent just now, so that the next delivery need not wait.
+    /// Gives a mail back that could not be sent just now, so that the next delivery need not wait. The life of its link
+    /// has not begun: the invitation stands however long the mail service is out of order.
     ///
     /// # Errors
     /// When the table cannot be written.
     pub async fn release_mail(&self, mail: &Mail) -> Result<(), StoreError> {
-        let change = Change::new().remove("lease").remove("lease_until");
-        self.update(
-            &keys::mail(&mail.id),
-            change,
-            Condition::exists().has(keys::OUTBOX),
-        )
-        .await
-        .map(|_| ())
+        let key = keys::mail(&mail.id);
+        let free = Change::new().remove("lease").remove("lease_until");
+        let waits = Condition::exists().has(keys::OUTBOX);
+        let queued = free.clone().set("state", value(&MailState::Queued)?);
+        let sending = waits.clone().equals("state", value(&MailState::Sending)?);
+        let mut transaction = Transaction::new(self);
+        transaction.update(&key, queued, sending, ());
+        transaction.stop_link(mail, ())?;
+        if transaction.commit().await?.is_ok() {
+            return Ok(());
+        }
+        // The invitation was replaced or accepted, or there is news of the mail already: it alone is given back.
+        self.update(&key, free, waits).await.map(|_| ())
     }
 
     /// Notes that a mail will never be sent, and why: the work is done.
