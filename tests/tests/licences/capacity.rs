@@ -1,1 +1,85 @@
-//! Soon.
+//! What calls cost: read and write units of the table and its indexes.
+
+use muster_tests::world::{Answer, World, text};
+use serde_json::json;
+
+use crate::crew;
+
+/// A costlier call fails here. A cheaper one too: then the table is to be brought up to date.
+#[tokio::test]
+async fn calls_cost_what_they_did() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let owner = &company.owner;
+    let users = crew(owner, 50).await;
+    world.stack.settled().await;
+    let mut table = format!("{:<28}{:>8}{:>8}\n", "call", "read", "write");
+    let mut note = |call: &str, answer: &Answer| {
+        assert!(answer.status < 300, "{call}: {}", answer.text);
+        let (read, write) = answer.consumed();
+        table += &format!("{call:<28}{read:>8}{write:>8}\n");
+    };
+    let person = |name: &str| json!({ "email": format!("{name}@drivers.example"), "external_id": name, "first_name": name });
+
+    let added = owner.post("/v1/users", person("ada")).await;
+    note("add-user", &added);
+    let mut with_licence = person("eve");
+    with_licence["products"] = json!([company.products[0]]);
+    with_licence["invite"] = json!(true);
+    note(
+        "add-user, licence, invited",
+        &owner.post("/v1/users", with_licence).await,
+    );
+    let ada = text(&added.body["id"]);
+    note("get one", &owner.get(&format!("/v1/users/{ada}")).await);
+    note("list of 50", &owner.get("/v1/users?limit=50").await);
+    note(
+        "list of 50 by external ID",
+        &owner.get("/v1/users?external_id=c-&limit=50").await,
+    );
+    let invite = async |users: &[String]| {
+        owner
+            .post("/v1/invitations", json!({ "users": users }))
+            .await
+    };
+    note("invite 1", &invite(&[ada.clone()]).await);
+    note("invite 50", &invite(&users).await);
+    note("invite 50 again: unchanged", &invite(&users).await);
+    world.stack.settled().await;
+    let resend = json!({ "users": [ada] });
+    note(
+        "resend 1",
+        &owner.post("/v1/invitations/resend", resend).await,
+    );
+    let path = format!("/v1/products/{}", company.products[0]);
+    let assign = async |operation: &str| {
+        owner
+            .post(
+                &format!("{path}/{operation}"),
+                json!({ "users": users[..49] }),
+            )
+            .await
+    };
+    note("assign 49", &assign("assign").await);
+    let code = text(&owner.show(&users[0]).await["licences"][0]["code"]);
+    let redeem = json!({ "code": code, "device": "tablet" });
+    note(
+        "activate-licence",
+        &world.nobody().post("/v1/licences/activate", redeem).await,
+    );
+    note("un-assign 49", &assign("unassign").await);
+    let fifty = json!({ "users": users });
+    note(
+        "assign 50",
+        &owner.post(&format!("{path}/assign"), fifty).await,
+    );
+    note("products", &owner.get("/v1/products").await);
+    note("start-export", &owner.post("/v1/exports", json!({})).await);
+    let sign_in =
+        json!({ "login": company.owner_email, "password": muster_tests::world::PASSWORD });
+    note(
+        "sign-in",
+        &world.nobody().post("/v1/sessions", sign_in).await,
+    );
+    insta::assert_snapshot!("capacity", table);
+}

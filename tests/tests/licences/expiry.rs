@@ -106,6 +106,7 @@ async fn an_expired_invitation_can_be_made_anew_by_inviting_or_resending() {
     let both = json!({ "users": users });
     let invited = company.owner.post("/v1/invitations", both.clone()).await;
     assert_eq!(outcomes(&invited.expect(200)), ["done", "done"]);
+    world.stack.settled().await;
     let again = company.owner.post("/v1/invitations", both.clone()).await;
     assert_eq!(outcomes(&again.expect(200)), ["unchanged", "unchanged"]);
     world.wait_hours(24).await;
@@ -192,7 +193,11 @@ async fn the_cleanup_goes_on_after_a_page_and_two_at_once_end_each_invitation_on
     let users = shards.into_values().max_by_key(Vec::len).unwrap();
     assert!(users.len() > 100);
     let invite = json!({ "users": users });
-    let _ = company.owner.post("/v1/invitations", invite).await.expect(200);
+    let _ = company
+        .owner
+        .post("/v1/invitations", invite)
+        .await
+        .expect(200);
     let _ = invite_ada(&world, &rival).await;
     world.stack.clock().advance(SignedDuration::from_hours(24));
     let both = futures::join!(
