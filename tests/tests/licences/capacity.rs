@@ -42,7 +42,7 @@ async fn calls_cost_what_they_did() {
             .post("/v1/invitations", json!({ "users": users }))
             .await
     };
-    note("invite 1", &invite(&[ada.clone()]).await);
+    note("invite 1", &invite(std::slice::from_ref(&ada)).await);
     note("invite 50", &invite(&users).await);
     note("invite 50 again: unchanged", &invite(&users).await);
     world.stack.settled().await;

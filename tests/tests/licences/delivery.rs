@@ -85,7 +85,7 @@ async fn the_list_shows_whose_mails_bounced_and_they_can_be_invited_anew() {
         users.map(|user| text(&user["id"])).collect()
     };
     for (state, user) in ["delivered", "bounced", "complained"].iter().zip(&users) {
-        assert_eq!(listed(state).await, [user.clone()]);
+        assert_eq!(&listed(state).await, std::slice::from_ref(user));
     }
     assert_eq!(
         owner.get("/v1/users?invitation=lost").await.faults(),
@@ -110,8 +110,8 @@ async fn news_of_an_old_mail_does_not_touch_the_newer_invitation() {
     let old = world.mails_to("c1@crew.example").await[0]
         .message_id
         .clone();
-    let resend = json!({ "users": users });
-    let resent = company.owner.post("/v1/invitations/resend", resend).await;
+    let again = json!({ "users": users });
+    let resent = company.owner.post("/v1/invitations/resend", again).await;
     let _ = resent.expect(200);
     world.stack.settled().await;
     for event in ["Delivery", "Bounce", "Complaint", "Reject"] {
@@ -177,8 +177,8 @@ async fn messages_delivered_three_times_more_in_any_order_change_nothing() {
     // Again already while they are on their way.
     world.stack.redeliver_all();
     world.stack.settled().await;
-    let resend = json!({ "users": users[..10] });
-    let resent = owner.post("/v1/invitations/resend", resend).await;
+    let again = json!({ "users": users[..10] });
+    let resent = owner.post("/v1/invitations/resend", again).await;
     let _ = resent.expect(200);
     for (number, event) in [
         (1, "Delivery"),

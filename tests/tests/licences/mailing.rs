@@ -223,11 +223,11 @@ async fn a_mail_that_the_service_cannot_take_now_is_sent_later_and_its_life_coun
 async fn a_link_works_that_went_out_though_the_service_did_not_say_so() {
     let (world, office) = world_with_office!();
     let company = company(&world, office).await;
-    let (address, taken) = service_that_hangs_up();
+    let (address, mails) = service_that_hangs_up();
     office.set_service(Some(address));
     let ada = invite_ada(&company).await;
     office.let_through(1).await;
-    let mail = taken.lock().unwrap()[0].clone();
+    let mail = mails.lock().unwrap()[0].clone();
     let (_, token) = mail.split_once("/activate#").unwrap();
     let token = token.split(['\\', '"']).next().unwrap();
     assert_eq!(link_state(&world, token).await, "valid");
@@ -276,8 +276,8 @@ async fn a_mail_whose_link_was_replaced_while_it_waited_is_never_sent() {
     let (world, office) = world_with_office!();
     let company = company(&world, office).await;
     let ada = invite_ada(&company).await;
-    let resend = json!({ "users": [ada] });
-    let resent = company.owner.post("/v1/invitations/resend", resend).await;
+    let again = json!({ "users": [ada] });
+    let resent = company.owner.post("/v1/invitations/resend", again).await;
     assert_eq!(resent.expect(200)["done"], 1);
     office.let_through(2).await;
     assert_eq!(world.mails_to(ADA).await.len(), 1);

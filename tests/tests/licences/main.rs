@@ -3,7 +3,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a test that cannot go on says so"
+    clippy::format_push_string,
+    reason = "a test that cannot go on says so, and need not be fast"
 )]
 
 mod capacity;
@@ -177,20 +178,20 @@ fn redacted(world: &World, text: &str) -> String {
         let end = rest
             .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')))
             .unwrap_or(rest.len());
-        let (word, after) = rest.split_at(end);
-        if let Some((kind, _)) = word.split_once('_').filter(|parts| is_id(*parts)) {
-            let id = ids.entry(word.to_owned()).or_insert_with(|| {
+        let (token, after) = rest.split_at(end);
+        if let Some((kind, _)) = token.split_once('_').filter(|parts| is_id(*parts)) {
+            let id = ids.entry(token.to_owned()).or_insert_with(|| {
                 let count = counts.entry(kind.to_owned()).or_default();
                 *count += 1;
                 format!("{kind}_{count}")
             });
             out.push_str(id);
-        } else if is_code(word) {
+        } else if is_code(token) {
             out.push_str("CODE");
         } else if out.ends_with("/activate#") {
             out.push_str("TOKEN");
         } else {
-            out.push_str(word);
+            out.push_str(token);
         }
         let next = after.chars().next();
         out.extend(next);

@@ -35,7 +35,7 @@ async fn after_a_resend_only_the_newest_link_works_and_the_old_one_says_so() {
     let old = world.link_token("ada@drivers.example").await;
     assert_eq!(link_state(&world, &old).await, "valid");
     world.wait(SignedDuration::from_mins(10)).await;
-    let resent = resend(&company.owner, &[ada.clone()]).await;
+    let resent = resend(&company.owner, std::slice::from_ref(&ada)).await;
     insta::assert_snapshot!("resent", shown(&world, &resent));
     assert_eq!(
         link_state(&world, &old).await,

@@ -112,7 +112,12 @@ async fn codes_are_shown_only_to_those_who_may_assign() {
     let world = World::start().await;
     let company = world.company("Acme").await;
     let ada = company.owner.add(json!({ "external_id": "D-1" })).await;
-    let _ = assign(&company.owner, &company.products[0], &[ada.clone()]).await;
+    let _ = assign(
+        &company.owner,
+        &company.products[0],
+        std::slice::from_ref(&ada),
+    )
+    .await;
     let manager = company
         .owner
         .colleague("uwe", "standard", &["user_manager"])
@@ -354,7 +359,7 @@ async fn seats_in_use_and_licences_agree_however_assigning_and_unassigning_race(
         let some: Vec<String> = (0..6)
             .map(|step| users[(number * 7 + step * 3) % 20].clone())
             .collect();
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             assign(owner, mile_on, &some).await
         } else {
             unassign(owner, mile_on, &some).await
