@@ -1,0 +1,281 @@
+//! Workers that are killed anywhere, or work twice at once: what they began is completed, once.
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::Poll;
+
+use muster_local::Options;
+use muster_shared::context::Context;
+use muster_shared::error::Internal;
+use muster_shared::lambda::{Function, outbox_keys};
+use muster_tests::world::{World, text};
+use serde_json::{Value, json};
+
+use super::{Table, download, show, table};
+
+/// What the workers of these tests are built from.
+type Contexts = OnceLock<BTreeMap<&'static str, Arc<Context>>>;
+
+/// Enough for several chunks.
+const ROWS: usize = 3_300;
+
+/// The functions of a stack, some of them replaced.
+fn code(replaced: &[&'static Function]) -> Vec<&'static Function> {
+    let all = muster_local::functions::ALL.iter().copied();
+    all.map(|function| {
+        let other = replaced.iter().find(|other| other.name == function.name);
+        other.copied().unwrap_or(function)
+    })
+    .collect()
+}
+
+fn remember(contexts: &Contexts, world: &World) {
+    let of = |name: &'static str| (name, Arc::clone(world.stack.context(name).unwrap()));
+    contexts
+        .set(["import", "import-chunk"].map(of).into())
+        .unwrap();
+}
+
+/// Lets a function handle a message as its queue does.
+async fn handle(real: Function, contexts: &Contexts, message: &str) -> Result<(), Internal> {
+    let context = &contexts.get().unwrap()[real.name];
+    let event = json!({ "Records": [{ "messageId": "m", "body": message }] });
+    let answer = real.invoke(context, event).await.unwrap();
+    match answer["batchItemFailures"].as_array().unwrap().as_slice() {
+        [] => Ok(()),
+        failures => panic!("{failures:?}"),
+    }
+}
+
+/// Drops work when it waits for the `steps`th time, as a killed process drops it; none if it was.
+async fn killed_after<T>(steps: usize, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    let mut left = steps;
+    poll_fn(|context| {
+        left = left.saturating_sub(1);
+        match work.as_mut().poll(context) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+fn random(most: usize) -> usize {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).unwrap();
+    1 + usize::from_le_bytes(bytes) % most
+}
+
+/// One import in all its variety, the same in each world: what the table and the report say in the end.
+async fn busy_import(world: &World) -> (Value, String, Table) {
+    let company = world.company("Northwind").await;
+    let owner = &company.owner;
+    let known = begin(world, owner, "known", file(0, 200, "Lee")).await;
+    assert_eq!(owner.commit_import(&known).await["state"], "done");
+    let ready = begin(world, owner, "busy", file(100, ROWS, "Fox")).await;
+    assert_eq!(ready["state"], "ready", "{ready}");
+    for row in [150, 555, 1_111, 2_222, 3_333] {
+        let taken = json!({ "email": format!("N{row}@new.example"), "external_id": format!("taken {row}") });
+        let added = owner
+            .post_once("/v1/users", &format!("taken {row}"), taken)
+            .await;
+        assert!(added.status == 201 || row == 150, "{}", added.text);
+    }
+    let done = owner.commit_import(&ready).await;
+    let report = download(world, &done["report_url"]).await;
+    let tenant = company.tenant;
+    let table = table(world, |pk, _| pk.starts_with(&format!("T#{tenant}")));
+    (show(owner, &ready).await, report, timeless(table))
+}
+
+/// Begins an import under a key, so that it has the same id in each world.
+async fn begin(
+    world: &World,
+    owner: &muster_tests::world::Actor<'_>,
+    key: &str,
+    file: String,
+) -> Value {
+    let begun = owner
+        .post_once("/v1/imports", key, json!({}))
+        .await
+        .expect(201);
+    assert_eq!(world.upload(&begun["upload"], file).await, 200);
+    world.stack.settled().await;
+    show(owner, &begun).await
+}
+
+/// Users with an own address each, and among them rows that are refused.
+fn file(from: usize, rows: usize, last_name: &str) -> String {
+    let mut file = "External ID,Email,First Name,Last Name\n".to_owned();
+    for row in from..from + rows {
+        let email = if row % 500 == 499 {
+            "none".to_owned()
+        } else {
+            format!("n{row}@new.example")
+        };
+        file += &format!("N-{row},{email},Ann {row},{last_name}\n");
+    }
+    file
+}
+
+/// A tenant's table without what is random: the attempt whose plan counts, and requests that carry no key.
+fn timeless(mut table: Table) -> Table {
+    table.retain(|_, item| {
+        let operation = item["operation"]["S"].as_str();
+        operation.is_none_or(|operation| operation == "users.import")
+    });
+    for item in table.values_mut() {
+        item.as_object_mut().unwrap().remove("plan");
+    }
+    table
+}
+
+/// The import as shown, without its addresses.
+fn without_links(mut import: Value) -> Value {
+    for link in ["plan_url", "report_url"] {
+        assert!(import[link].take().is_string(), "{link}");
+    }
+    import
+}
+
+fn assert_same(disturbed: (Value, String, Table), undisturbed: (Value, String, Table)) {
+    assert_eq!(undisturbed.0["state"], "done_with_errors");
+    assert_eq!(without_links(disturbed.0), without_links(undisturbed.0));
+    assert!(disturbed.1 == undisturbed.1, "the reports differ");
+    let differing = undisturbed
+        .2
+        .iter()
+        .find(|(key, item)| disturbed.2.get(*key) != Some(*item));
+    assert_eq!(
+        differing.map(|(key, item)| (Some(item), disturbed.2.get(key))),
+        None
+    );
+    assert_eq!(disturbed.2.len(), undisturbed.2.len());
+}
+
+mod killed {
+    use super::*;
+
+    static CONTEXTS: Contexts = OnceLock::new();
+    static IMPORT: Function = Function::queue("import", |_, message| {
+        Box::pin(async move { mortal(import::FUNCTION, message, 400).await })
+    });
+    static CHUNK: Function = Function::queue("import-chunk", |_, message| {
+        Box::pin(async move { mortal(import_chunk::FUNCTION, message, 250).await })
+    });
+    /// How often each message was killed.
+    static DEATHS: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
+    /// Deaths that left a chunk half done.
+    static WITHIN: AtomicUsize = AtomicUsize::new(0);
+    const LIVES: usize = 3;
+
+    /// Handles a message after having been killed three times over it, somewhere within so many steps.
+    async fn mortal(real: Function, message: String, steps: usize) -> Result<(), Internal> {
+        let deaths = {
+            let mut deaths = DEATHS.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = deaths.entry(message.clone()).or_default();
+            *count += 1;
+            *count
+        };
+        let work = handle(real, &CONTEXTS, &message);
+        if deaths > LIVES {
+            return work.await;
+        }
+        match killed_after(random(steps), work).await {
+            Some(done) => done,
+            None => {
+                if half_done(&message).await {
+                    WITHIN.fetch_add(1, Ordering::SeqCst);
+                }
+                Err(Internal::Broken("killed"))
+            }
+        }
+    }
+
+    /// Whether the message is about a chunk whose checkpoint stands between its first and its last row.
+    async fn half_done(message: &str) -> bool {
+        use muster_shared::store::{imports::PlanOf, keys};
+        let Some((tenant, import, plan, number)) = outbox_keys(message)
+            .ok()
+            .and_then(|(pk, _)| keys::read_chunk(&pk))
+        else {
+            return false;
+        };
+        let store = &CONTEXTS.get().unwrap()["import-chunk"].store;
+        let plan = PlanOf {
+            tenant,
+            import,
+            plan,
+        };
+        let chunk = store.chunk(&plan, number).await.unwrap().unwrap();
+        0 < chunk.next && chunk.next < chunk.rows
+    }
+
+    #[tokio::test]
+    async fn an_import_killed_between_and_inside_chunks_resumes_to_the_same_result() {
+        let world = World::with_code(
+            |options| Options {
+                keep_history: true,
+                ..options
+            },
+            &code(&[&IMPORT, &CHUNK]),
+        )
+        .await;
+        remember(&CONTEXTS, &world);
+        let mut disturbed = busy_import(&world).await;
+        let within = WITHIN.load(Ordering::SeqCst);
+        assert!(within >= 2, "only {within} workers died inside a chunk");
+        assert_eq!(json!(world.stack.dead_letters()), json!([]));
+
+        // Now that all lives are used up, everything comes once more.
+        world.stack.redeliver_all();
+        world.stack.settled().await;
+        let tenant = text(
+            &disturbed
+                .2
+                .values()
+                .find_map(|item| item.get("PK"))
+                .unwrap()["S"],
+        );
+        let tenant = tenant.split('#').nth(1).unwrap().to_owned();
+        disturbed.2 = timeless(table(&world, |pk, _| {
+            pk.starts_with(&format!("T#{tenant}"))
+        }));
+
+        assert_same(disturbed, busy_import(&World::start().await).await);
+    }
+}
+
+mod twins {
+    use super::*;
+
+    static CONTEXTS: Contexts = OnceLock::new();
+    static CHUNK: Function = Function::queue("import-chunk", |_, message| {
+        Box::pin(async move { twice(message).await })
+    });
+
+    /// Two deliveries of a message at once, of which the first is killed on its way.
+    async fn twice(message: String) -> Result<(), Internal> {
+        let (first, second) = tokio::join!(
+            killed_after(
+                random(60),
+                handle(import_chunk::FUNCTION, &CONTEXTS, &message)
+            ),
+            handle(import_chunk::FUNCTION, &CONTEXTS, &message),
+        );
+        first.unwrap_or(Ok(())).and(second)
+    }
+
+    #[tokio::test]
+    async fn of_two_workers_on_the_same_chunk_either_may_die_and_the_chunk_is_done_once() {
+        let world = World::with_code(|options| options, &code(&[&CHUNK])).await;
+        remember(&CONTEXTS, &world);
+        let disturbed = busy_import(&world).await;
+        assert_same(disturbed, busy_import(&World::start().await).await);
+    }
+}
