@@ -209,7 +209,7 @@ async fn deleted_users_are_listed_when_asked_for() {
     let company = world.company("Acme").await;
     let id = company.owner.add(json!({ "external_id": "Gone" })).await;
     change_user(&world, &company, &id, |user| {
-        user.deleted_at = Some(user.created_at)
+        user.deleted_at = Some(user.created_at);
     })
     .await;
     assert_eq!(names(&page(&company.owner, "").await), ["Olivia Owner"]);

@@ -70,12 +70,12 @@ async fn nobody_learns_by_signing_in_who_exists() {
         .await;
     let gone = company.owner.colleague("gone", "limited", &[]).await;
     change_user(&world, &company, &gone.user, |user| {
-        user.deleted_at = Some(user.created_at)
+        user.deleted_at = Some(user.created_at);
     })
     .await;
     let barred = company.owner.colleague("barred", "limited", &[]).await;
     change_user(&world, &company, &barred.user, |user| {
-        user.suspended_at = Some(user.created_at)
+        user.suspended_at = Some(user.created_at);
     })
     .await;
 

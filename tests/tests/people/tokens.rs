@@ -2,6 +2,7 @@
 
 use data_encoding::BASE64URL_NOPAD;
 use ed25519_dalek::{Signature, Signer, SigningKey, Verifier, VerifyingKey};
+use muster_shared::auth::token::{self, ACCESS, Access, Activation, Audience};
 use muster_tests::world::{World, text};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -187,12 +188,12 @@ async fn a_token_that_was_not_issued_here_opens_nothing() {
         ("a refresh token", "0".repeat(32) + "." + &"0".repeat(32)),
     ];
     for (what, token) in forged {
-        let forger = world.bearer(token);
-        let reading = forger.get("/v1/me").await;
+        let bearer = world.bearer(token);
+        let reading = bearer.get("/v1/me").await;
         assert_eq!(reading.headers["www-authenticate"], "Bearer", "{what}");
         assert_eq!(reading.refused(401), "unauthenticated", "{what}");
         assert_eq!(
-            forger.delete("/v1/sessions/current").await.refused(401),
+            bearer.delete("/v1/sessions/current").await.refused(401),
             "unauthenticated",
             "{what}"
         );
@@ -231,8 +232,21 @@ async fn a_token_of_one_kind_is_worthless_as_one_of_another() {
         "unauthenticated"
     );
 
+    // Signed by our own key, with all that the other kind says, but for the other purpose.
+    let signer = world.stack.context("sign-in").unwrap();
+    let end = signer.clock.now() + ACCESS;
+    let said: Access = serde_json::from_value(Parts::of(&access).claims).unwrap();
+    let sign = |audience| token::sign(signer, audience, &said, end).unwrap();
+    let misused = world.bearer(sign(Audience::Activate));
+    assert_eq!(misused.get("/v1/me").await.refused(401), "unauthenticated");
+    let used = world.bearer(sign(Audience::Api));
+    assert_eq!(used.get("/v1/me").await.expect(200)["class"], "owner");
+    let said: Activation = serde_json::from_value(Parts::of(&link).claims).unwrap();
+    let misused = token::sign(signer, Audience::Api, &said, end).unwrap();
+
     let parts = Parts::of(&link);
     let forged = [
+        misused,
         access,
         String::new(),
         "abc".to_owned(),
