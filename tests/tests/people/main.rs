@@ -1,5 +1,12 @@
 //! People: companies set up, sessions, activation, users added and listed.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::format_collect,
+    reason = "a test that cannot go on says so, and need not be fast"
+)]
+
 mod activation;
 mod adding;
 mod listing;

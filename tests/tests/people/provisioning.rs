@@ -21,7 +21,7 @@ fn order() -> Value {
 fn faults(answer: &Value) -> Vec<String> {
     answer["errors"]
         .as_array()
-        .expect(&answer.to_string())
+        .unwrap_or_else(|| panic!("{answer} names no faults"))
         .iter()
         .map(|fault| format!("{}: {}", text(&fault["field"]), text(&fault["code"])))
         .collect()
