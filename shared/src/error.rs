@@ -108,8 +108,17 @@ macro_rules! internal {
     )*};
 }
 
+/// What others held throughout is no fault of ours: it can be tried again.
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Contended => Self::Refused(Refusal::Busy),
+            error => Self::Internal(error.into()),
+        }
+    }
+}
+
 internal!(
-    StoreError,
     FilesError,
     HashError,
     getrandom::Error,
@@ -315,10 +324,10 @@ impl ApiError {
         codes.extend(Refusal::CODES.iter().map(|(code, meaning)| {
             (
                 *code,
-                if code.ends_with("_not_found") {
-                    404
-                } else {
-                    409
+                match *code {
+                    "user_not_found" | "product_not_found" => 404,
+                    "beyond_your_rights" => 403,
+                    _ => 409,
                 },
                 *meaning,
             )

@@ -175,8 +175,11 @@ async fn check(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
 async fn accept(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let form: AcceptInvitation = http::parse_json(request)?;
     let followed = follow(ctx, &form.token).await?;
-    let scope = format!("{}#{}", followed.link.tid, followed.link.sub);
-    http::once(ctx, &scope, request, async || {
+    let scope = format!("activation#{}#{}", followed.link.tid, followed.link.sub);
+    // Without the password: what is kept must not help to guess it.
+    let username = form.username.clone().unwrap_or_default();
+    let fingerprint = http::digest(&[form.token.as_bytes(), username.as_bytes()]);
+    http::once(ctx, &scope, request, &fingerprint, async |_| {
         http::ok(&activate(ctx, form, followed).await?)
     })
     .await

@@ -35,36 +35,37 @@ pub fn api() -> utoipa::openapi::OpenApi {
 async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, &request).await?;
     caller.require(Permission::UsersWrite)?;
-    http::once(ctx, &caller.scope(), &request, async || {
-        let form: UserForm = http::parse_json(&request)?;
-        let tenant = ctx
-            .store
-            .tenant(&caller.tenant)
-            .await?
-            .ok_or(Internal::Broken("the token's tenant is gone"))?;
-        let new = form.read(&tenant.policy)?;
-        let automatic = tenant.policy.invite_on_create == InviteOnCreate::Automatic
-            && new.draft.email.is_some();
-        let invite = form.invite.unwrap_or(automatic);
-        if invite {
-            caller.require(Permission::UsersInvite)?;
-        }
-        let now = ctx.clock.now();
-        let user = adding::add(
-            ctx,
-            &Adding {
-                rights: &caller.rights,
-                actor: &caller.user,
-                tenant: &tenant,
-                seed: &caller.seed,
-                invite,
-                now,
-            },
-            new,
-        )
-        .await?;
-        let view = UserView::new(&user, now, caller.rights.permit(Permission::LicencesAssign));
-        http::created(&format!("/v1/users/{}", user.id), &view)
-    })
-    .await
+    caller
+        .once(ctx, &request, async |caller| {
+            let form: UserForm = http::parse_json(&request)?;
+            let tenant = ctx
+                .store
+                .tenant(&caller.tenant)
+                .await?
+                .ok_or(Internal::Broken("the token's tenant is gone"))?;
+            let new = form.read(&tenant.policy)?;
+            let automatic = tenant.policy.invite_on_create == InviteOnCreate::Automatic
+                && new.draft.email.is_some();
+            let invite = form.invite.unwrap_or(automatic);
+            if invite {
+                caller.require(Permission::UsersInvite)?;
+            }
+            let now = ctx.clock.now();
+            let user = adding::add(
+                ctx,
+                &Adding {
+                    rights: &caller.rights,
+                    actor: &caller.user,
+                    tenant: &tenant,
+                    seed: &caller.seed,
+                    invite,
+                    now,
+                },
+                new,
+            )
+            .await?;
+            let view = UserView::new(&user, now, caller.rights.permit(Permission::LicencesAssign));
+            http::created(&format!("/v1/users/{}", user.id), &view)
+        })
+        .await
 }

@@ -175,43 +175,44 @@ async fn change<C: BulkChange>(
     let caller = Caller::from_request(ctx, request).await?;
     caller.require(Permission::LicencesAssign)?;
     let id = http::path_id(request, "id", ProductId::parse)?;
-    http::once(ctx, &caller.scope(), request, async || {
-        let Holders { users } = http::parse_json(request)?;
-        let users = user_ids(&users)?;
-        let product = ctx
-            .store
-            .product(&caller.tenant, &id)
-            .await?
-            .ok_or(ApiError::NotFound)?;
-        let tenant = caller.tenant.clone();
-        let done = ctx
-            .store
-            .change_each(
-                &tenant,
-                &users,
-                change(caller.clone(), product, ctx.clock.now()),
-            )
-            .await?;
-        let Outcomes {
-            done,
-            unchanged,
-            refused,
-            outcomes,
-        } = Outcomes::from(done);
-        let product = ctx
-            .store
-            .product(&tenant, &id)
-            .await?
-            .ok_or(ApiError::NotFound)?;
-        http::ok(&Assigned {
-            done,
-            unchanged,
-            refused,
-            outcomes,
-            product: product.into(),
+    caller
+        .once(ctx, request, async |caller| {
+            let Holders { users } = http::parse_json(request)?;
+            let users = user_ids(&users)?;
+            let product = ctx
+                .store
+                .product(&caller.tenant, &id)
+                .await?
+                .ok_or(ApiError::NotFound)?;
+            let tenant = caller.tenant.clone();
+            let done = ctx
+                .store
+                .change_each(
+                    &tenant,
+                    &users,
+                    change(caller.clone(), product, ctx.clock.now()),
+                )
+                .await?;
+            let Outcomes {
+                done,
+                unchanged,
+                refused,
+                outcomes,
+            } = Outcomes::from(done);
+            let product = ctx
+                .store
+                .product(&tenant, &id)
+                .await?
+                .ok_or(ApiError::NotFound)?;
+            http::ok(&Assigned {
+                done,
+                unchanged,
+                refused,
+                outcomes,
+                product: product.into(),
+            })
         })
-    })
-    .await
+        .await
 }
 
 /// Gives users a licence of a product.

@@ -3,11 +3,12 @@
 
 use jiff::Timestamp;
 use muster_shared::context::Context;
-use muster_shared::domain::audit::{Entry, Target};
+use muster_shared::domain::audit::{Actor, Entry, Target};
 use muster_shared::domain::id::{AuditId, Seed, UserId};
 use muster_shared::domain::import::{Chunk, Exception, Import, Outcome};
+use muster_shared::domain::invitation::Offer;
 use muster_shared::domain::refusal::Refusal;
-use muster_shared::domain::tenant::Tenant;
+use muster_shared::domain::tenant::{InviteOnCreate, Tenant};
 use muster_shared::domain::user::User;
 use muster_shared::error::Internal;
 use muster_shared::files::{PlanReader, PlanRow, RowFault, UserRow};
@@ -65,7 +66,7 @@ pub async fn run(
     while let Some(rest) = steps.get(chunk.next as usize..)
         && !rest.is_empty()
     {
-        let group = rest.split_at(group_size(rest)).0;
+        let group = rest.split_at(applying.group_size(rest)).0;
         chunk = match applying.apply(&chunk, group).await? {
             Some(moved) => moved,
             // Another delivery of the message is ahead. Its worker may die all the same, and this delivery be the last:
@@ -76,21 +77,28 @@ pub async fn run(
     Ok(chunk)
 }
 
-/// How many of the steps fit into one transaction, beside the checkpoint and the audit entry.
-fn group_size(steps: &[Step]) -> usize {
-    let mut parts = 2;
-    let fits = |step: &&Step| {
-        parts += match (&step.said, step.outcome) {
-            (Ok(said), Outcome::Created) => 2 + usize::from(said.email.is_some()),
-            // The user, the guards of old and new address, and the withdrawn invitation.
-            _ => 4,
-        };
-        parts <= MOST
-    };
-    steps.iter().take_while(fits).count().max(1)
-}
-
 impl Applying<'_> {
+    /// How many of the steps fit into one transaction, beside the checkpoint and the audit entry.
+    fn group_size(&self, steps: &[Step]) -> usize {
+        let mut parts = 2;
+        let fits = |step: &&Step| {
+            parts += match (&step.said, step.outcome) {
+                // The user and its guards, and an invitation with its mail.
+                (Ok(said), Outcome::Created) if said.email.is_none() => 2,
+                (Ok(_), Outcome::Created) => 3 + if self.invites() { 2 } else { 0 },
+                // The user, the guards of old and new address, and the withdrawn invitation.
+                _ => 4,
+            };
+            parts <= MOST
+        };
+        steps.iter().take_while(fits).count().max(1)
+    }
+
+    /// Whether users are invited as they are added.
+    fn invites(&self) -> bool {
+        self.tenant.policy.invite_on_create == InviteOnCreate::Automatic
+    }
+
     /// The steps of a chunk, read from the plan.
     async fn steps(&self, chunk: &Chunk) -> Result<Vec<Step>, Internal> {
         const GONE: Internal = Internal::Broken("the plan is gone");
@@ -202,6 +210,21 @@ impl Applying<'_> {
             .collect())
     }
 
+    /// The invitation of a user who is added, where the tenant's policy invites at once and there is an address.
+    fn offer(&self, user: &User, line: u64, now: Timestamp) -> Option<Offer> {
+        let inviter = match &self.import.actor {
+            Actor::User { id } => Some(id),
+            _ => None,
+        };
+        let seed = Seed::of(&[
+            "import-invitation",
+            self.import.id.as_str(),
+            &line.to_string(),
+        ]);
+        self.invites()
+            .then(|| Offer::to(user, &self.tenant.id, inviter, &seed, now).ok())?
+    }
+
     /// Adds what a step needs to the transaction, or says why it can no longer be done.
     fn add(
         &self,
@@ -220,11 +243,14 @@ impl Applying<'_> {
                 Ok(draft) => draft,
                 Err(fault) => return Ok(Err(fault)),
             };
-            transaction.add_user(
-                &self.tenant.id,
-                &User::new(step.user.clone(), draft, now),
-                tag,
-            )?;
+            let user = User::new(step.user.clone(), draft, now);
+            match self.offer(&user, step.line, now) {
+                Some(offer) => {
+                    transaction.add_user(&self.tenant.id, &offer.applied(&user), tag)?;
+                    transaction.offer(&self.tenant.id, &offer, tag(Refusal::Busy))?;
+                }
+                None => transaction.add_user(&self.tenant.id, &user, tag)?,
+            }
             return Ok(Ok(Target::of(&step.user)));
         }
         let Some(before) = current.filter(|user| Some(user.version) == step.version) else {

@@ -3,6 +3,8 @@
 mod duplicates;
 mod plan;
 
+use std::cmp::Ordering;
+
 use muster_shared::context::Context;
 use muster_shared::domain::audit::{Actor, Entry, Target};
 use muster_shared::domain::id::{AuditId, ImportId, PlanId, Seed, TenantId};
@@ -37,7 +39,7 @@ struct Detail {
 #[derive(Debug, Deserialize)]
 struct Object {
     key: String,
-    /// Orders the events of one key: compared as text of equal length, longer is later.
+    /// Orders the events of one key.
     #[serde(default)]
     sequencer: String,
 }
@@ -56,19 +58,18 @@ async fn handle(ctx: &Context, message: String) -> Result<(), Internal> {
     let Some(import) = find(ctx, &source, &object).await? else {
         return Ok(());
     };
-    let Some(import) = claim(ctx, &tenant.id, import, &object).await? else {
-        return Ok(());
-    };
-    let checked = check(ctx, &tenant, import.clone()).await?;
-    if !ctx.store.move_import(&tenant.id, &import, &checked).await? {
-        // A newer upload, or another delivery of this event, took over; its plan counts.
-        return Ok(());
+    let known = import.id.clone();
+    if let Some(import) = claim(ctx, &tenant.id, import, &object).await? {
+        let checked = check(ctx, &tenant, import.clone()).await?;
+        if !ctx.store.move_import(&tenant.id, &import, &checked).await? {
+            // A newer upload, or another delivery of this event, took over; its plan counts.
+            return Ok(());
+        }
+        tracing::info!(import = %checked.id, rows = checked.planned.rows(), "planned");
     }
-    tracing::info!(import = %checked.id, rows = checked.planned.rows(), "planned");
-    let direct =
-        matches!(source, Source::Drop { .. }) && tenant.policy.import_mode == ImportMode::Direct;
-    if direct && checked.state == ImportState::Ready && checked.planned.refused == 0 {
-        commit(ctx, &tenant.id, &checked).await?;
+    if matches!(source, Source::Drop { .. }) && tenant.policy.import_mode == ImportMode::Direct {
+        // Also when an earlier delivery has made the plan, and broke off before this.
+        commit_faultless(ctx, &tenant.id, &known).await?;
     }
     Ok(())
 }
@@ -117,7 +118,7 @@ async fn claim(
     let mut current = Some(import);
     while let Some(import) = current.filter(Import::plannable) {
         let known = import.sequencer.as_deref().unwrap_or_default();
-        let order = (object.sequencer.len(), object.sequencer.as_str()).cmp(&(known.len(), known));
+        let order = in_order(&object.sequencer, known);
         if order.is_lt()
             || (order.is_eq()
                 && import.sequencer.is_some()
@@ -213,24 +214,50 @@ async fn rights(ctx: &Context, tenant: &Tenant, actor: &Actor) -> Result<Rights,
         .unwrap_or_default())
 }
 
-async fn commit(ctx: &Context, tenant: &TenantId, import: &Import) -> Result<(), Internal> {
+/// Compares two sequencers of one key (Amazon S3 user guide, "Event message structure": the shorter one is filled up with
+/// zeros at its end, then they are compared as texts).
+fn in_order(a: &str, b: &str) -> Ordering {
+    let length = a.len().max(b.len());
+    format!("{a:0<length$}").cmp(&format!("{b:0<length$}"))
+}
+
+/// Commits a plan that refuses no row.
+async fn commit_faultless(
+    ctx: &Context,
+    tenant: &TenantId,
+    import: &ImportId,
+) -> Result<(), Internal> {
+    let import = ctx.store.import(tenant, import).await?;
+    let Some(import) =
+        import.filter(|import| import.state == ImportState::Ready && import.planned.refused == 0)
+    else {
+        return Ok(());
+    };
     let Some(plan) = import.plan.clone() else {
         return Ok(());
     };
     let now = ctx.clock.now();
     let mut transaction = Transaction::new(&ctx.store);
-    transaction.commit_import(
-        &PlanOf {
-            tenant: tenant.clone(),
-            import: import.id.clone(),
-            plan,
-        },
-        import.planned,
-        now,
-        (),
-    )?;
-    transaction.audit(tenant, &entry(import, "imports.commit", now))?;
+    let plan = PlanOf {
+        tenant: tenant.clone(),
+        import: import.id.clone(),
+        plan,
+    };
+    transaction.commit_import(&plan, import.planned, now, ())?;
+    transaction.audit(tenant, &entry(&import, "imports.commit", now))?;
     // Somebody may have committed or cancelled it meanwhile.
     let _ = transaction.commit().await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequencers_of_unequal_length_are_filled_up_at_their_end() {
+        assert_eq!(in_order("0055AED6", "0055AED5FF"), Ordering::Greater);
+        assert_eq!(in_order("0055AED6", "0055AED600"), Ordering::Equal);
+        assert_eq!(in_order("", "00"), Ordering::Equal);
+    }
 }

@@ -28,6 +28,8 @@ const BATCH: usize = 100;
 const AT_ONCE: usize = 8;
 /// How many rows of a chunk change something.
 const CHUNK: u32 = 1_000;
+/// How long a chunk is at most, in bytes of the plan file; a worker reads it whole.
+const CHUNK_BYTES: u64 = 4 * 1024 * 1024;
 /// How many refused rows are shown with the import itself; the plan file has all.
 const PROBLEMS: usize = 20;
 
@@ -356,6 +358,14 @@ impl<'a> Writing<'a> {
     /// Takes the row just written, which begins at `from`, into the chunk; a full chunk is put away.
     async fn extend_chunk(&mut self, from: u64) -> Result<(), Internal> {
         let to = self.writer.offset();
+        // Changes far apart, with unchanged rows between them, make short chunks.
+        if self
+            .chunk
+            .as_ref()
+            .is_some_and(|chunk| to - chunk.from > CHUNK_BYTES)
+        {
+            self.end_chunk().await?;
+        }
         let chunk = self.chunk.get_or_insert_with(|| Chunk {
             number: self.chunks,
             from,

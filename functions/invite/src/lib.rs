@@ -58,26 +58,24 @@ enum Invited {
 async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, &request).await?;
     caller.require(Permission::UsersInvite)?;
-    http::once(
-        ctx,
-        &caller.scope(),
-        &request,
-        async || match http::parse_json(&request)? {
-            Invite {
-                users: Some(users),
-                person: None,
-            } => invite_users(ctx, &caller, &users).await,
-            Invite {
-                users: None,
-                person: Some(person),
-            } => invite_person(ctx, &caller, &person).await,
-            Invite { .. } => Err(ApiError::field(
-                "users",
-                &Fault::new("required", "or person is required, and not both"),
-            )),
-        },
-    )
-    .await
+    caller
+        .once(ctx, &request, async |caller| {
+            match http::parse_json(&request)? {
+                Invite {
+                    users: Some(users),
+                    person: None,
+                } => invite_users(ctx, &caller, &users).await,
+                Invite {
+                    users: None,
+                    person: Some(person),
+                } => invite_person(ctx, &caller, &person).await,
+                Invite { .. } => Err(ApiError::field(
+                    "users",
+                    &Fault::new("required", "or person is required, and not both"),
+                )),
+            }
+        })
+        .await
 }
 
 async fn invite_users(

@@ -8,6 +8,7 @@ use muster_shared::domain::field::{Fault, Fields};
 use muster_shared::domain::id::{ProductId, UserId};
 use muster_shared::domain::invitation::MailState;
 use muster_shared::domain::permission::{Class, Permission};
+use muster_shared::domain::text::{MOST_FOLDED, fold};
 use muster_shared::domain::user::{Kind, Status};
 use muster_shared::error::{ApiError, Problem};
 use muster_shared::http::views::UserView;
@@ -169,6 +170,18 @@ impl List {
         let limit = self.limit.unwrap_or(50);
         if !(1..=200).contains(&limit) {
             fields.fault("limit", &Fault::new("out_of_range", "must be 1 to 200"));
+        }
+        for (field, text) in [
+            ("name", &self.name),
+            ("email", &self.email),
+            ("external_id", &self.external_id),
+        ] {
+            if text
+                .as_ref()
+                .is_some_and(|text| fold(text).len() > MOST_FOLDED)
+            {
+                fields.fault(field, &Fault::new("too_long", "is longer than any can be"));
+            }
         }
         let search = match (self.name, self.email, self.external_id) {
             (name, None, None) => Some(Search::Name(name.unwrap_or_default())),

@@ -43,20 +43,21 @@ struct Resend {
 async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, &request).await?;
     caller.require(Permission::UsersInvite)?;
-    http::once(ctx, &caller.scope(), &request, async || {
-        let Resend { users } = http::parse_json(&request)?;
-        let users = user_ids(&users)?;
-        let again = Inviting {
-            tenant: &caller.tenant,
-            inviter: &caller.user,
-            rights: &caller.rights,
-            seed: &caller.seed,
-            again: true,
-            now: ctx.clock.now(),
-        };
-        http::ok(&Outcomes::from(
-            ctx.store.change_each(&caller.tenant, &users, again).await?,
-        ))
-    })
-    .await
+    caller
+        .once(ctx, &request, async |caller| {
+            let Resend { users } = http::parse_json(&request)?;
+            let users = user_ids(&users)?;
+            let again = Inviting {
+                tenant: &caller.tenant,
+                inviter: &caller.user,
+                rights: &caller.rights,
+                seed: &caller.seed,
+                again: true,
+                now: ctx.clock.now(),
+            };
+            http::ok(&Outcomes::from(
+                ctx.store.change_each(&caller.tenant, &users, again).await?,
+            ))
+        })
+        .await
 }

@@ -54,7 +54,7 @@ async fn handle(ctx: &Context, message: String) -> Result<(), Internal> {
     let rendered = addressed.render(ctx, &mail, now, expires_at)?;
     match ctx
         .mailer
-        .send(mail.to.as_str(), mail.id.as_str(), &rendered)
+        .send(&mail.to.deliverable(), mail.id.as_str(), &rendered)
         .await
     {
         Ok(message_id) => Ok(ctx.store.mail_sent(&mail, &message_id).await?),

@@ -12,7 +12,7 @@ use muster_shared::domain::password::Password;
 use muster_shared::domain::permission::Class;
 use muster_shared::domain::person::{Membership, Person};
 use muster_shared::domain::session::{IDLE, RefreshToken, Session};
-use muster_shared::domain::text::fold;
+use muster_shared::domain::text::{MOST_FOLDED, fold};
 use muster_shared::domain::user::{Status, User};
 use muster_shared::error::{ApiError, Internal, Problem};
 use muster_shared::http::{self, Request, Response};
@@ -178,7 +178,7 @@ async fn sign_in(ctx: &Context, request: &Request) -> Result<Response, ApiError>
 
 /// Looks a person up with as many reads whether or not there is one.
 async fn find_person(ctx: &Context, login: &str) -> Result<Option<Person>, ApiError> {
-    if login.len() > 300 || login.trim().is_empty() {
+    if login.len() > 300 || login.trim().is_empty() || fold(login).len() > MOST_FOLDED {
         return Ok(None);
     }
     let email = if login.contains('@') {
@@ -222,7 +222,10 @@ async fn begin(ctx: &Context, tenant: &TenantId, user: &User) -> Result<SessionV
         expires_at: idle_end(now),
     };
     ctx.store.begin_session(&token, &session).await?;
-    ctx.store.note_login(tenant, &user.id, now).await?;
+    if let Err(fault) = ctx.store.note_login(tenant, &user.id, now).await {
+        // The session stands; only the list shows an older time.
+        tracing::warn!(%fault, "the sign-in could not be noted");
+    }
     view(ctx, tenant, user, &token)
 }
 

@@ -84,36 +84,38 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
 async fn start(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
     caller.require(Permission::ExportsRun)?;
-    http::once(ctx, &caller.scope(), request, async || {
-        let StartExport {
-            format,
-            filter,
-            columns,
-        } = http::parse_json(request)?;
-        let now = ctx.clock.now();
-        let id = ExportId::derive(&caller.seed);
-        let export = Export {
-            id,
-            state: ExportState::Queued,
-            format,
-            filter,
-            columns,
-            requested_by: caller.user.clone(),
-            rows: 0,
-            created_at: now,
-            updated_at: now,
-        };
-        let mut transaction = Transaction::new(&ctx.store);
-        transaction.queue_export(&caller.tenant, &export, ())?;
-        transaction.audit(
-            &caller.tenant,
-            &caller.entry("exports.start", "", vec![Target::of(&export.id)], now),
-        )?;
-        // Its id follows from the request's key: what is there already is this very export.
-        let _ = transaction.commit().await?;
-        http::accepted(&view(&export, None))
-    })
-    .await
+    caller
+        .once(ctx, request, async |caller| {
+            let StartExport {
+                format,
+                filter,
+                columns,
+            } = http::parse_json(request)?;
+            let columns = distinct(columns);
+            let now = ctx.clock.now();
+            let id = ExportId::derive(&caller.seed);
+            let export = Export {
+                id,
+                state: ExportState::Queued,
+                format,
+                filter,
+                columns,
+                requested_by: caller.user.clone(),
+                rows: 0,
+                created_at: now,
+                updated_at: now,
+            };
+            let mut transaction = Transaction::new(&ctx.store);
+            transaction.queue_export(&caller.tenant, &export, ())?;
+            transaction.audit(
+                &caller.tenant,
+                &caller.entry("exports.start", "", vec![Target::of(&export.id)], now),
+            )?;
+            // Its id follows from the request's key: what is there already is this very export.
+            let _ = transaction.commit().await?;
+            http::accepted(&view(&export, None))
+        })
+        .await
 }
 
 /// Show an export
@@ -160,4 +162,15 @@ fn view(export: &Export, url: Option<String>) -> ExportView {
         url,
         created_at: http::time(export.created_at),
     }
+}
+
+/// Each column once, where it was first asked for.
+fn distinct(columns: Vec<ExtraColumn>) -> Vec<ExtraColumn> {
+    let mut distinct = Vec::new();
+    for column in columns {
+        if !distinct.contains(&column) {
+            distinct.push(column);
+        }
+    }
+    distinct
 }

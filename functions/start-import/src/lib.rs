@@ -8,7 +8,7 @@ use muster_shared::domain::audit::{Actor, Target};
 use muster_shared::domain::field::Fields;
 use muster_shared::domain::id::ImportId;
 use muster_shared::domain::import::{Counts, Import, ImportState, RowProblem, Source};
-use muster_shared::domain::permission::Permission;
+use muster_shared::domain::permission::{Class, Permission};
 use muster_shared::domain::text::clean;
 use muster_shared::error::{ApiError, Problem};
 use muster_shared::http::{self, Request, Response};
@@ -146,11 +146,32 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
     responses((status = 201, description = "The import, and where to put the file", body = ImportView), (status = "4XX", description = "`invalid_fields`, `malformed_request`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn start(ctx: &Context, caller: &Caller, request: &Request) -> Result<Response, ApiError> {
+    let begun = caller
+        .once(ctx, request, async |caller| {
+            begin(ctx, &caller, request).await
+        })
+        .await?;
+    // The address ends, so it is no part of the answer that is kept for retries.
+    let Begun { id } = serde_json::from_slice(begun.body())?;
+    let import = ctx
+        .store
+        .import(&caller.tenant, &id)
+        .await?
+        .ok_or(ApiError::NotFound)?;
+    http::with_body(begun, &view(ctx, caller, import, true).await?)
+}
+
+/// What is kept of the answer for retries.
+#[derive(Serialize, Deserialize)]
+struct Begun {
+    id: ImportId,
+}
+
+async fn begin(ctx: &Context, caller: &Caller, request: &Request) -> Result<Response, ApiError> {
     let StartImport { file_name } = http::parse_json(request)?;
     let mut fields = Fields::new();
     let file_name = fields.optional("file_name", file_name.as_deref(), |name| clean(name, 200));
     fields.finish(Some(())).map_err(ApiError::Invalid)?;
-    // The answer holds an address that ends, so a retry is not given the first answer but the same import anew.
     let id = ImportId::derive(&caller.seed);
     let now = ctx.clock.now();
     let actor = Actor::User {
@@ -169,24 +190,28 @@ async fn start(ctx: &Context, caller: &Caller, request: &Request) -> Result<Resp
         &caller.tenant,
         &caller.entry("imports.start", "", vec![Target::of(&id)], now),
     )?;
+    // What is there already is this very import: its id follows from the seed kept with the request's key.
     let _ = transaction.commit().await?;
-    let import = ctx
-        .store
-        .import(&caller.tenant, &id)
-        .await?
-        .ok_or(ApiError::NotFound)?;
-    http::created(
-        &format!("/v1/imports/{id}"),
-        &view(ctx, caller, import, true).await?,
-    )
+    http::created(&format!("/v1/imports/{id}"), &Begun { id })
 }
 
+/// How many imports a list shows.
+const LISTED: usize = 100;
+
 /// List imports
+///
+/// The newest hundred of the last 90 days.
 #[utoipa::path(get, path = "/v1/imports", operation_id = "listImports", tag = "Imports",
     responses((status = 200, description = "The imports, newest first", body = Imports), (status = "4XX", description = "`unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn list(ctx: &Context, caller: &Caller) -> Result<Response, ApiError> {
     let mut imports = Vec::new();
-    for import in ctx.store.imports(&caller.tenant).await? {
+    for import in ctx
+        .store
+        .imports(&caller.tenant)
+        .await?
+        .into_iter()
+        .take(LISTED)
+    {
         imports.push(view(ctx, caller, import, false).await?);
     }
     http::ok(&Imports { imports })
@@ -217,6 +242,11 @@ async fn show(ctx: &Context, caller: &Caller, request: &Request) -> Result<Respo
     responses((status = 202, description = "The import, being carried out", body = ImportView), (status = "4XX", description = "`import_not_ready`, `not_found`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn commit(ctx: &Context, caller: &Caller, request: &Request) -> Result<Response, ApiError> {
     let import = find(ctx, caller, request).await?;
+    // The plan was made with the rights of whoever began it.
+    let own = matches!(&import.actor, Actor::User { id } if *id == caller.user);
+    if !own && caller.rights.class != Class::Owner && matches!(import.actor, Actor::User { .. }) {
+        return Err(ApiError::Forbidden);
+    }
     if let (ImportState::Ready, Some(plan)) = (import.state, import.plan.clone()) {
         let plan = PlanOf {
             tenant: caller.tenant.clone(),

@@ -12,7 +12,7 @@ use crate::domain::invitation::expired;
 use crate::domain::permission::{Permission, Rights};
 use crate::domain::user::{Status, User};
 use crate::error::ApiError;
-use crate::http::{self, Request};
+use crate::http::{self, Request, Response};
 
 /// Who is calling, for which tenant, with which rights.
 #[derive(Clone)]
@@ -61,7 +61,7 @@ impl Caller {
                 .ok_or(ApiError::Unauthenticated("The user may not act any more."))?
                 .rights;
         }
-        let seed = http::seed(request, &scope(&tid, &sub))?;
+        let seed = Seed::random()?;
         tracing::Span::current()
             .record("tenant", tid.as_str())
             .record("user", sub.as_str());
@@ -86,10 +86,27 @@ impl Caller {
         }
     }
 
-    /// Whose idempotency keys these are.
-    #[must_use]
-    pub fn scope(&self) -> String {
-        scope(&self.tenant, &self.user)
+    /// Carries a request out once per `Idempotency-Key` of this caller; `work` gets the caller with the seed that a retry
+    /// has too.
+    ///
+    /// # Errors
+    /// Those of `work`; when the key was used for something else, or its request still runs.
+    pub async fn once(
+        &self,
+        ctx: &Context,
+        request: &Request,
+        work: impl AsyncFnOnce(Self) -> Result<Response, ApiError>,
+    ) -> Result<Response, ApiError> {
+        let scope = format!("{}#{}", self.tenant, self.user);
+        let fingerprint = http::fingerprint(request);
+        http::once(ctx, &scope, request, &fingerprint, async |seed| {
+            work(Self {
+                seed,
+                ..self.clone()
+            })
+            .await
+        })
+        .await
     }
 
     /// An audit entry of something that the caller does. `label` tells several entries of one request apart.
@@ -118,10 +135,6 @@ impl Caller {
     pub fn reaches(&self, user: &User) -> bool {
         self.rights.reach(&user.rights)
     }
-}
-
-fn scope(tenant: &TenantId, user: &UserId) -> String {
-    format!("{tenant}#{user}")
 }
 
 fn bearer(request: &Request) -> Option<&str> {

@@ -4,6 +4,7 @@ pub mod keys;
 
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use crate::clock::Clock;
@@ -85,9 +86,8 @@ async fn read_secret(
     id: &str,
 ) -> Result<Signer, StartError> {
     let got = secrets.get_secret_value().secret_id(id).send().await;
-    let got = got.map_err(|error| {
-        StartError::Secret(aws_sdk_secretsmanager::error::DisplayErrorContext(error).to_string())
-    })?;
+    let got =
+        got.map_err(|error| StartError::Secret(error.code().unwrap_or("no answer").to_owned()))?;
     let secret = got.secret_string().filter(|secret| secret.len() >= 32);
     let signer = secret.and_then(Signer::derive);
     signer.ok_or_else(|| {

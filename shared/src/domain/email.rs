@@ -46,6 +46,18 @@ impl Email {
         &self.0
     }
 
+    /// As mail goes there: the domain in ASCII form (RFC 5891), as mail services ask for.
+    #[must_use]
+    pub fn deliverable(&self) -> String {
+        match self.0.rsplit_once('@') {
+            Some((local, domain)) if !domain.is_ascii() => format!(
+                "{local}@{}",
+                idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_owned())
+            ),
+            _ => self.0.clone(),
+        }
+    }
+
     /// As compared.
     #[must_use]
     pub fn folded(&self) -> String {

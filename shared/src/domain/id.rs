@@ -34,8 +34,8 @@ pub fn base32(bytes: &[u8]) -> String {
     BASE32.encode(bytes)
 }
 
-/// What ids are made from: random for a new request, or derived from what identifies a repeated one, so that a
-/// retry makes the same ids again and meets its own first attempt.
+/// What ids are made from: random for a new request and kept with its `Idempotency-Key`, or derived from what identifies
+/// a repeated job, so that a retry makes the same ids again and meets its own first attempt.
 #[derive(Clone, Copy)]
 pub struct Seed([u8; 32]);
 
@@ -55,6 +55,19 @@ impl Seed {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes)?;
         Ok(Self(bytes))
+    }
+
+    /// The seed as text, to be kept with what it is for.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        base32(&self.0)
+    }
+
+    /// Reads a kept seed.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        let bytes = BASE32.decode(text.as_bytes()).ok()?;
+        Some(Self(bytes.try_into().ok()?))
     }
 
     /// The seed that the same `parts` always give.

@@ -59,6 +59,9 @@ pub struct NewUser {
     pub products: Vec<ProductId>,
 }
 
+/// The most roles, or products, of one user.
+const MOST_LISTED: usize = 40;
+
 impl UserForm {
     /// Reads the form under a tenant's policy.
     ///
@@ -82,12 +85,21 @@ impl UserForm {
         let class = fields
             .optional("class", self.class.as_deref(), Class::parse)
             .unwrap_or_default();
+        for (field, list) in [("roles", &self.roles), ("products", &self.products)] {
+            if list.len() > MOST_LISTED {
+                fields.fault(
+                    field,
+                    &Fault::new("out_of_range", format!("must be at most {MOST_LISTED}")),
+                );
+            }
+        }
         let role = |(index, role): (usize, &String), fields: &mut Fields| {
             fields.take(&format!("roles[{index}]"), Role::parse(role))
         };
         let roles: BTreeSet<Role> = self
             .roles
             .iter()
+            .take(MOST_LISTED)
             .enumerate()
             .filter_map(|each| role(each, fields))
             .collect();
@@ -132,6 +144,7 @@ impl UserForm {
         let products: BTreeSet<ProductId> = self
             .products
             .iter()
+            .take(MOST_LISTED)
             .enumerate()
             .filter_map(|each| product(each, fields))
             .collect();

@@ -20,7 +20,7 @@ use crate::context::Context;
 use crate::domain::field::Fault;
 use crate::domain::id::{Seed, base32};
 use crate::error::ApiError;
-use crate::store::idempotency::Claim;
+use crate::store::idempotency::{Answer, Claim};
 
 /// A request as the handlers see it.
 pub type Request = lambda_http::Request;
@@ -246,18 +246,6 @@ pub fn problem(error: &ApiError) -> Response {
     response
 }
 
-/// What the ids of this request are made from: the same for a retry of the same request under the same
-/// `Idempotency-Key`, so that it meets what its first attempt left; otherwise new.
-///
-/// # Errors
-/// When the key is too long, or there is no randomness.
-pub fn seed(request: &Request, scope: &str) -> Result<Seed, ApiError> {
-    match idempotency_key(request)? {
-        Some(key) => Ok(Seed::of(&[scope, key, &hash(request)])),
-        None => Ok(Seed::random()?),
-    }
-}
-
 fn idempotency_key(request: &Request) -> Result<Option<&str>, ApiError> {
     let Some(value) = request.headers().get(IDEMPOTENCY_KEY) else {
         return Ok(None);
@@ -274,8 +262,9 @@ fn idempotency_key(request: &Request) -> Result<Option<&str>, ApiError> {
     }
 }
 
-/// Carries a request out once per `Idempotency-Key` and `scope`: a retry gets the first answer. What came to nothing
-/// is forgotten, so that it can be tried again.
+/// Carries a request out once per `Idempotency-Key` and `scope`: a retry gets the first answer. What was refused is
+/// forgotten; what broke off is carried out again with the same seed, so that it meets what its first attempt left.
+/// `fingerprint` tells whether the key is used for the same request.
 ///
 /// # Errors
 /// Those of `work`; when the key was used for something else, or its request still runs.
@@ -283,53 +272,95 @@ pub async fn once(
     ctx: &Context,
     scope: &str,
     request: &Request,
-    work: impl AsyncFnOnce() -> Result<Response, ApiError>,
+    fingerprint: &str,
+    work: impl AsyncFnOnce(Seed) -> Result<Response, ApiError>,
 ) -> Result<Response, ApiError> {
+    let seed = Seed::random()?;
     let Some(key) = idempotency_key(request)? else {
-        return work().await;
+        return work(seed).await;
     };
-    match ctx
+    let seed = match ctx
         .store
-        .claim(scope, key, &hash(request), ctx.clock.now())
+        .claim(scope, key, fingerprint, seed, ctx.clock.now())
         .await?
     {
-        Claim::Answered { status, body } => return Ok(replayed(status, body)),
+        Claim::Answered(answer) => return Ok(replayed(answer)),
         Claim::InProgress => return Err(ApiError::InProgress),
         Claim::Reused => return Err(ApiError::KeyReused),
-        Claim::Ours => {}
-    }
-    let answer = work().await;
-    match &answer {
-        Ok(response) => {
-            let body = if let Body::Text(text) = response.body() {
-                text.as_str()
-            } else {
-                ""
-            };
-            ctx.store
-                .answer(scope, key, response.status().as_u16(), body)
-                .await?;
-        }
-        Err(_) => ctx.store.release(scope, key).await?,
+        Claim::Ours(seed) => seed,
+    };
+    let answer = work(seed).await;
+    let noted = match &answer {
+        Ok(response) => ctx.store.answer(scope, key, &kept(response)).await,
+        Err(ApiError::Internal(_)) => ctx.store.release(scope, key).await,
+        Err(_) => ctx.store.forget(scope, key).await,
+    };
+    // The answer stands, noted or not: a retry will meet what was done.
+    if let Err(fault) = noted {
+        tracing::error!(%fault, "an answer could not be kept");
     }
     answer
 }
 
-fn replayed(status: u16, body: String) -> Response {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
-    let mut response = with_type(status, "application/json", body);
+fn kept(response: &Response) -> Answer {
+    let body = if let Body::Text(text) = response.body() {
+        text.clone()
+    } else {
+        String::new()
+    };
+    let location = response
+        .headers()
+        .get(LOCATION)
+        .and_then(|location| location.to_str().ok());
+    Answer {
+        status: response.status().as_u16(),
+        body,
+        location: location.map(str::to_owned),
+    }
+}
+
+fn replayed(answer: Answer) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    let mut response = with_type(status, "application/json", answer.body);
     response
         .headers_mut()
         .insert("idempotency-replayed", HeaderValue::from_static("true"));
+    if let Some(location) = answer
+        .location
+        .and_then(|location| HeaderValue::from_str(&location).ok())
+    {
+        response.headers_mut().insert(LOCATION, location);
+    }
     response
 }
 
-fn hash(request: &Request) -> String {
+/// The same answer with another body.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn with_body(mut response: Response, body: &impl Serialize) -> Result<Response, ApiError> {
+    *response.body_mut() = Body::Text(serde_json::to_string(body)?);
+    Ok(response)
+}
+
+/// What tells a request from another one: method, path and body.
+#[must_use]
+pub fn fingerprint(request: &Request) -> String {
+    digest(&[
+        request.method().as_str().as_bytes(),
+        request.uri().path().as_bytes(),
+        request.body().as_ref(),
+    ])
+}
+
+/// The SHA-256 of several parts.
+#[must_use]
+pub fn digest(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
-    hash.update(request.method().as_str());
-    hash.update(request.uri().path());
-    hash.update([0]);
-    hash.update(request.body().as_ref());
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
     base32(&hash.finalize())
 }
 

@@ -1,5 +1,7 @@
 //! One change to many users: each is done, unchanged or refused, in transactions as large as the table takes.
 
+use std::collections::HashMap;
+
 use super::transaction::{Failed, MOST, Transaction};
 use super::{Item, Store, StoreError};
 use crate::domain::id::{TenantId, UserId};
@@ -103,12 +105,23 @@ impl Store {
         ids: &[UserId],
         change: &mut C,
     ) -> Result<Vec<Done>, StoreError> {
+        let mut refused_at: HashMap<usize, u64> = HashMap::new();
+        let mut outcomes = Vec::new();
         for _ in 0..TRIES {
             let users = self.users(tenant, ids).await?;
-            let mut outcomes: Vec<Done> = users
+            outcomes = users
                 .iter()
                 .map(|user| judge(change, user.as_ref()))
                 .collect();
+            for (place, version) in &refused_at {
+                // Nothing about the user has changed, so what stands in the way is what this request made before.
+                if users[*place]
+                    .as_ref()
+                    .is_some_and(|user| user.version == *version)
+                {
+                    outcomes[*place] = Done::Unchanged;
+                }
+            }
             crowd_out(change, &mut outcomes);
             let chosen: Vec<(usize, &User)> = users
                 .iter()
@@ -133,17 +146,28 @@ impl Store {
                     return Ok(outcomes);
                 }
                 Ok(Err(failed)) => {
-                    if let Some(Failed { found, .. }) =
-                        failed.into_iter().find(|failed| failed.tag == Part::Shared)
-                    {
-                        change.learn(found)?;
+                    for Failed { tag, found } in failed {
+                        match tag {
+                            Part::Shared => change.learn(found)?,
+                            Part::User(place) => {
+                                let version = users[place].as_ref().map_or(0, |user| user.version);
+                                refused_at.insert(place, version);
+                            }
+                        }
                     }
                 }
                 Err(StoreError::Contended) => break,
                 Err(error) => return Err(error),
             }
         }
-        Ok(ids.iter().map(|_| Done::Refused(Refusal::Busy)).collect())
+        let busy = |outcome| {
+            if outcome == Done::Done {
+                Done::Refused(Refusal::Busy)
+            } else {
+                outcome
+            }
+        };
+        Ok(outcomes.into_iter().map(busy).collect())
     }
 }
 

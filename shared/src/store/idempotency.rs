@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::expression::{Change, Condition};
 use super::keys;
 use super::{Store, StoreError, content, item, n, s, seconds};
+use crate::domain::id::Seed;
 
 /// How long an answer is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
@@ -18,6 +19,8 @@ const LEASE: SignedDuration = SignedDuration::from_secs(40);
 struct Request {
     /// The hash of what was asked.
     hash: String,
+    /// What the ids of the request are made from, whoever carries it out.
+    seed: String,
     /// Until when whoever carries it out may take.
     lease: i64,
     /// The end of the record's life.
@@ -28,20 +31,29 @@ struct Request {
     /// The answer's body. Lacking, not null, until there is one: the condition of a takeover asks for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     body: Option<String>,
+    /// Where the answer says that something was made.
+    #[serde(default)]
+    location: Option<String>,
+}
+
+/// An answer, as kept.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The body.
+    pub body: String,
+    /// The place of what was made.
+    pub location: Option<String>,
 }
 
 /// What a key says about a request.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Claim {
-    /// It is to be carried out.
-    Ours,
+    /// It is to be carried out, with ids made from this seed.
+    Ours(Seed),
     /// It was carried out, with this answer.
-    Answered {
-        /// The status.
-        status: u16,
-        /// The body.
-        body: String,
-    },
+    Answered(Answer),
     /// It is being carried out.
     InProgress,
     /// The key was used for something else.
@@ -49,7 +61,7 @@ pub enum Claim {
 }
 
 impl Store {
-    /// Claims a key for the request with this hash.
+    /// Claims a key for the request with this hash; `seed` counts if nobody has claimed it before.
     ///
     /// # Errors
     /// When the table cannot be used.
@@ -58,29 +70,38 @@ impl Store {
         scope: &str,
         key: &str,
         hash: &str,
+        seed: Seed,
         now: Timestamp,
     ) -> Result<Claim, StoreError> {
         let key = keys::idempotency(scope, key);
         let later = |by| now.saturating_add(by).unwrap_or(Timestamp::MAX).as_second();
         let request = Request {
             hash: hash.to_owned(),
+            seed: seed.to_text(),
             lease: later(LEASE),
             ttl: later(KEPT),
             status: None,
             body: None,
+            location: None,
         };
         // An expired record may not have been swept yet: it counts as absent.
         let expired = Condition::default().lacks_or_at_most(keys::TTL, seconds(now));
         let Err(found) = self.put_if(item(&key, &request)?, expired).await? else {
-            return Ok(Claim::Ours);
+            return Ok(Claim::Ours(seed));
         };
         let found: Request = content(found)?;
         if found.hash != hash {
             return Ok(Claim::Reused);
         }
         if let (Some(status), Some(body)) = (found.status, found.body) {
-            return Ok(Claim::Answered { status, body });
+            return Ok(Claim::Answered(Answer {
+                status,
+                body,
+                location: found.location,
+            }));
         }
+        let kept = Seed::from_text(&found.seed)
+            .ok_or_else(|| StoreError::corrupt((&key.pk, &key.sk), "seed"))?;
         // Whoever began it is overdue: carry it out again. The ids it makes are the same, so it meets itself.
         let overdue = Condition::exists()
             .equals("lease", n(found.lease))
@@ -90,7 +111,7 @@ impl Store {
             .update(&key, Change::new().set("lease", n(request.lease)), overdue)
             .await?;
         Ok(if taken {
-            Claim::Ours
+            Claim::Ours(kept)
         } else {
             Claim::InProgress
         })
@@ -100,24 +121,34 @@ impl Store {
     ///
     /// # Errors
     /// When the table cannot be written.
-    pub async fn answer(
-        &self,
-        scope: &str,
-        key: &str,
-        status: u16,
-        body: &str,
-    ) -> Result<(), StoreError> {
-        let change = Change::new().set("status", n(status)).set("body", s(body));
+    pub async fn answer(&self, scope: &str, key: &str, answer: &Answer) -> Result<(), StoreError> {
+        let mut change = Change::new()
+            .set("status", n(answer.status))
+            .set("body", s(&answer.body));
+        if let Some(location) = &answer.location {
+            change = change.set("location", s(location));
+        }
         self.update(&keys::idempotency(scope, key), change, Condition::exists())
             .await
             .map(|_| ())
     }
 
-    /// Lets a retry carry the request out again at once, because it came to nothing.
+    /// Lets a retry carry the request out again at once, with the same ids, because it broke off.
     ///
     /// # Errors
     /// When the table cannot be written.
     pub async fn release(&self, scope: &str, key: &str) -> Result<(), StoreError> {
+        let change = Change::new().set("lease", n(0));
+        self.update(&keys::idempotency(scope, key), change, Condition::exists())
+            .await
+            .map(|_| ())
+    }
+
+    /// Forgets a request that was refused: nothing was done, and the key may be used for a better one.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn forget(&self, scope: &str, key: &str) -> Result<(), StoreError> {
         self.delete(&keys::idempotency(scope, key)).await
     }
 }

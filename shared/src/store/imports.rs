@@ -1,11 +1,11 @@
 //! Imports and their chunks: the plan's bookkeeping, and the outbox of `import-chunk`.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::expression::{Change, Condition};
 use super::keys::{self, Key};
 use super::transaction::Transaction;
-use super::{Store, StoreError, item, n, s, value};
+use super::{Item, Store, StoreError, item, n, s, seconds, value};
 use crate::domain::id::{ImportId, PlanId, TenantId};
 use crate::domain::import::{Chunk, Counts, Import, ImportState};
 
@@ -75,7 +75,7 @@ impl Store {
             None => unmoved.lacks("plan"),
         };
         Ok(self
-            .put_if(item(&keys::import(tenant, &to.id), to)?, unmoved)
+            .put_if(import_item(tenant, to)?, unmoved)
             .await?
             .is_ok())
     }
@@ -131,6 +131,20 @@ impl Store {
     }
 }
 
+/// How long an import is remembered; its files are swept by the bucket after as long.
+const KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
+
+/// The stored form of an import.
+fn import_item(tenant: &TenantId, import: &Import) -> Result<Item, StoreError> {
+    let mut stored = item(&keys::import(tenant, &import.id), import)?;
+    let end = import
+        .created_at
+        .saturating_add(KEPT)
+        .unwrap_or(Timestamp::MAX);
+    stored.insert(keys::TTL.to_owned(), seconds(end));
+    Ok(stored)
+}
+
 fn release() -> Change {
     Change::new()
         .set(keys::OUTBOX, s(OUTBOX))
@@ -148,7 +162,7 @@ impl<T: Clone> Transaction<'_, T> {
         import: &Import,
         there: T,
     ) -> Result<(), StoreError> {
-        self.create(item(&keys::import(tenant, &import.id), import)?, there);
+        self.create(import_item(tenant, import)?, there);
         Ok(())
     }
 

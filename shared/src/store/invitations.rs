@@ -1,6 +1,6 @@
 //! Invitations: offered, sent, and ended.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::bulk::{BulkChange, Part};
 use super::expression::{Change, Condition};
@@ -14,6 +14,9 @@ use crate::domain::letter::Mail;
 use crate::domain::permission::Rights;
 use crate::domain::refusal::Refusal;
 use crate::domain::user::User;
+
+/// How long an invitation is kept after its end, for a cleanup that was held up.
+const KEPT: SignedDuration = SignedDuration::from_hours(24 * 7);
 
 impl Store {
     /// The invitation of a user.
@@ -90,7 +93,7 @@ impl<T: Clone> Transaction<'_, T> {
     ) -> Result<(), StoreError> {
         let over = Condition::exists()
             .equals("nonce", s(invitation.nonce.as_str()))
-            .at_most(keys::TTL, seconds(now));
+            .at_most(keys::ENDS, seconds(now));
         self.delete_if(&keys::invitation(tenant, &invitation.user), over, moved_on);
         Ok(())
     }
@@ -111,7 +114,7 @@ impl<T: Clone> Transaction<'_, T> {
     ) {
         let good = Condition::exists()
             .equals("nonce", s(invitation.nonce.as_str()))
-            .lacks_or_greater(keys::TTL, seconds(now));
+            .lacks_or_greater(keys::ENDS, seconds(now));
         self.delete_if(&keys::invitation(tenant, &invitation.user), good, gone);
     }
 
@@ -130,7 +133,11 @@ impl<T: Clone> Transaction<'_, T> {
         let mut change = Change::new()
             .set("sent_at", s(sent_at.to_string()))
             .set("expires_at", s(expires_at.to_string()))
-            .set(keys::TTL, seconds(expires_at));
+            .set(keys::ENDS, seconds(expires_at))
+            .set(
+                keys::TTL,
+                seconds(expires_at.saturating_add(KEPT).unwrap_or(Timestamp::MAX)),
+            );
         for (name, key) in keys::expiry(tenant, &mail.user, expires_at) {
             change = change.set(name, s(key));
         }
@@ -159,6 +166,7 @@ impl<T: Clone> Transaction<'_, T> {
         let change = Change::new()
             .remove("sent_at")
             .remove("expires_at")
+            .remove(keys::ENDS)
             .remove(keys::TTL)
             .remove(keys::EXPIRY_SHARD)
             .remove(keys::EXPIRY_KEY);

@@ -24,6 +24,9 @@ pub const EXPIRY_SHARD: &str = "expiry_shard";
 pub const EXPIRY_KEY: &str = "expiry_key";
 /// When an item may be swept away, in seconds since the epoch.
 pub const TTL: &str = "ttl";
+/// When an invitation's link ends, in seconds since the epoch. Not [`TTL`]: the item outlives its end, so that the
+/// cleanup can tell of it.
+pub const ENDS: &str = "ends";
 /// What kind of worker an item waits for.
 pub const OUTBOX: &str = "outbox";
 /// Over how many partitions of [`BY_EXPIRY`] invitations are spread.

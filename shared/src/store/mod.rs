@@ -16,10 +16,10 @@ pub mod tenants;
 pub mod transaction;
 pub mod users;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use jiff::Timestamp;
@@ -74,6 +74,9 @@ impl StoreError {
         E: std::error::Error + ProvideErrorMetadata + 'static,
         R: std::fmt::Debug,
     {
+        if error.code() == Some("TransactionConflictException") {
+            return Self::Contended;
+        }
         // A cancelled transaction's reasons hold whole items; only their codes may be told.
         let message = match error.as_service_error() {
             Some(service) => format!(
@@ -81,7 +84,8 @@ impl StoreError {
                 service.code().unwrap_or("unknown"),
                 service.message().unwrap_or_default()
             ),
-            None => DisplayErrorContext(error).to_string(),
+            // Not the error's own text: it can hold an answer's body.
+            None => kind_of(error).to_owned(),
         };
         Self::Unavailable { call, message }
     }
@@ -104,6 +108,17 @@ impl StoreError {
             sk,
             message: message.to_string(),
         }
+    }
+}
+
+/// What kind of fault kept a call from being answered.
+fn kind_of<E, R>(error: &SdkError<E, R>) -> &'static str {
+    match error {
+        SdkError::ConstructionFailure(_) => "the request could not be made",
+        SdkError::TimeoutError(_) => "no answer in time",
+        SdkError::DispatchFailure(_) => "not reached",
+        SdkError::ResponseError(_) => "the answer could not be read",
+        _ => "unknown",
     }
 }
 
@@ -177,17 +192,24 @@ impl Store {
         got.item.map(content).transpose()
     }
 
-    /// Reads many items, strongly consistent, in the order of the keys; each key at most once.
+    /// Reads many items, strongly consistent, in the order of the keys.
     async fn get_many<T: DeserializeOwned>(
         &self,
         keys: &[Key],
     ) -> Result<Vec<Option<T>>, StoreError> {
         let mut found: HashMap<Key, Item> = HashMap::with_capacity(keys.len());
-        for keys in keys.chunks(100) {
+        // DynamoDB refuses a key that is asked for twice.
+        let mut seen = HashSet::with_capacity(keys.len());
+        let distinct: Vec<Key> = keys
+            .iter()
+            .filter(|key| seen.insert(*key))
+            .cloned()
+            .collect();
+        for keys in distinct.chunks(100) {
             self.get_hundred(keys, &mut found).await?;
         }
         keys.iter()
-            .map(|key| found.remove(key).map(content).transpose())
+            .map(|key| found.get(key).cloned().map(content).transpose())
             .collect()
     }
 
@@ -204,6 +226,7 @@ impl Store {
             call: "batch_get_item",
             message: error.to_string(),
         })?;
+        let mut attempt = 0;
         let mut pending = Some(HashMap::from([(self.table.clone(), request)]));
         while let Some(request) = pending.take().filter(|request| !request.is_empty()) {
             let got = self
@@ -230,7 +253,11 @@ impl Store {
                     item,
                 );
             }
-            pending = got.unprocessed_keys;
+            pending = got.unprocessed_keys.filter(|pending| !pending.is_empty());
+            if pending.is_some() {
+                tokio::time::sleep(transaction::backoff(attempt)).await;
+                attempt += 1;
+            }
         }
         Ok(())
     }

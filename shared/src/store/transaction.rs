@@ -203,7 +203,7 @@ impl<'a, T: Clone> Transaction<'a, T> {
 }
 
 /// Doubles from 10 ms with full jitter (AWS Architecture Blog, "Exponential Backoff and Jitter").
-fn backoff(attempt: u32) -> Duration {
+pub(super) fn backoff(attempt: u32) -> Duration {
     let ceiling = 10_u64 << attempt.min(6);
     let mut random = [0_u8; 8];
     let _ = getrandom::fill(&mut random);

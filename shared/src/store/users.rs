@@ -81,6 +81,9 @@ pub struct Listed {
     pub next: Option<String>,
 }
 
+/// How many items are looked through at a time after the first page of a filtered list.
+const FURTHER: usize = 100;
+
 /// The most items looked through for one page of a filtered list.
 const LOOKED_THROUGH: usize = 5_000;
 
@@ -138,19 +141,31 @@ impl Store {
     ) -> Result<Listed, StoreError> {
         let mut merge = Merge::new(self, tenant, search, after, limit);
         let (mut users, mut last, mut looked_through) = (Vec::new(), None, 0);
-        while users.len() < limit && looked_through < LOOKED_THROUGH {
-            let batch = merge.next(limit - users.len()).await?;
+        while looked_through < LOOKED_THROUGH {
+            // Where the filter lets few through, ever larger pages are looked through.
+            let most = if looked_through == 0 {
+                limit
+            } else {
+                FURTHER.max(limit)
+            };
+            let batch = merge.next(most).await?;
+            merge.page = (merge.page * 2).min(1_000);
             if batch.is_empty() {
                 return Ok(Listed { users, next: None });
             }
-            looked_through += batch.len();
-            last = batch.last().map(|(key, _)| key.clone());
-            users.extend(
-                self.read_listed(tenant, search, batch)
-                    .await?
-                    .into_iter()
-                    .filter(&admits),
-            );
+            let (size, mut at) = (batch.len(), 0);
+            for (key, user) in self.read_listed(tenant, search, batch).await? {
+                (last, at) = (Some(key), at + 1);
+                users.extend(user.filter(&admits));
+                if users.len() == limit {
+                    let more = at < size || merge.more();
+                    return Ok(Listed {
+                        users,
+                        next: last.filter(|_| more),
+                    });
+                }
+            }
+            looked_through += size;
         }
         Ok(Listed {
             users,
@@ -158,28 +173,28 @@ impl Store {
         })
     }
 
-    /// The users of listed items: the items themselves, or those that listed guards point to.
+    /// The users of listed items, with the keys that they are listed by: the items themselves, or those that listed
+    /// guards point to.
     async fn read_listed(
         &self,
         tenant: &TenantId,
         search: &Search,
         batch: Vec<(String, Item)>,
-    ) -> Result<Vec<User>, StoreError> {
-        match search {
-            Search::Name(_) => batch.into_iter().map(|(_, item)| content(item)).collect(),
-            Search::Email(_) | Search::ExternalId(_) => {
-                let guards = batch
-                    .into_iter()
-                    .map(|(_, item)| content(item).map(|guard: Guard| guard.user));
-                let ids: Vec<UserId> = guards.collect::<Result<_, _>>()?;
-                Ok(self
-                    .users(tenant, &ids)
-                    .await?
-                    .into_iter()
-                    .flatten()
-                    .collect())
-            }
+    ) -> Result<Vec<(String, Option<User>)>, StoreError> {
+        if let Search::Name(_) = search {
+            return batch
+                .into_iter()
+                .map(|(key, item)| Ok((key, Some(content(item)?))))
+                .collect();
         }
+        let (keys, guards): (Vec<String>, Vec<Item>) = batch.into_iter().unzip();
+        let ids = guards
+            .into_iter()
+            .map(|guard| content(guard).map(|guard: Guard| guard.user));
+        let users = self
+            .users(tenant, &ids.collect::<Result<Vec<_>, _>>()?)
+            .await?;
+        Ok(keys.into_iter().zip(users).collect())
     }
 
     /// Notes that the person signed in: no change of the tenant's data, so the version stays.

@@ -220,7 +220,5 @@ fn shortened(plan: &str, import: &Value) -> String {
         shortened.push('\n');
     }
     assert!(!shortened.contains(&text(&import["id"])));
-    shortened
-        .trim_end()
-        .replace('\t', "\\t")
+    shortened.trim_end().replace('\t', "\\t")
 }

@@ -7,10 +7,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::Poll;
 
+use data_encoding::BASE64URL_NOPAD;
 use muster_local::Options;
 use muster_shared::context::Context;
+use muster_shared::domain::audit::Actor;
+use muster_shared::domain::id::{ImportId, Seed, TenantId, UserId};
+use muster_shared::domain::import::{Import, Source};
 use muster_shared::error::Internal;
 use muster_shared::lambda::{Function, outbox_keys};
+use muster_shared::store::transaction::Transaction;
 use muster_tests::world::{World, text};
 use serde_json::{Value, json};
 
@@ -79,13 +84,13 @@ async fn busy_import(world: &World) -> (Value, String, Table) {
     assert_eq!(owner.commit_import(&known).await["state"], "done");
     let ready = begin(world, owner, "busy", file(100, ROWS, "Fox")).await;
     assert_eq!(ready["state"], "ready", "{ready}");
-    for row in [150, 555, 1_111, 2_222, 3_333] {
-        let taken = json!({ "email": format!("N{row}@new.example"), "external_id": format!("taken {row}") });
-        let added = owner
-            .post_once("/v1/users", &format!("taken {row}"), taken)
-            .await;
-        assert!(added.status == 201 || row == 150, "{}", added.text);
+    // Meanwhile somebody else takes some of the addresses.
+    let mut taken = "External ID,Email\n".to_owned();
+    for row in [555, 1_111, 2_222, 3_333] {
+        taken += &format!("taken {row},N{row}@new.example\n");
     }
+    let taken = begin(world, owner, "taken", taken).await;
+    assert_eq!(owner.commit_import(&taken).await["state"], "done");
     let done = owner.commit_import(&ready).await;
     let report = download(world, &done["report_url"]).await;
     let tenant = company.tenant;
@@ -93,20 +98,43 @@ async fn busy_import(world: &World) -> (Value, String, Table) {
     (show(owner, &ready).await, report, timeless(table))
 }
 
-/// Begins an import under a key, so that it has the same id in each world.
+/// Begins an import by an id that is the same in each world.
 async fn begin(
     world: &World,
     owner: &muster_tests::world::Actor<'_>,
-    key: &str,
+    name: &str,
     file: String,
 ) -> Value {
-    let begun = owner
-        .post_once("/v1/imports", key, json!({}))
-        .await
-        .expect(201);
+    let access = owner.get("/v1/me").await.expect(200);
+    let (tenant, user) = (
+        tenant_of(owner),
+        UserId::parse(&text(&access["id"])).unwrap(),
+    );
+    let id = ImportId::derive(&Seed::of(&[name]));
+    let key = Source::upload_key(&tenant, &id);
+    let import = Import::begun(
+        id.clone(),
+        Actor::User { id: user },
+        None,
+        key,
+        world.stack.clock().now(),
+    );
+    let store = &world.stack.context("start-import").unwrap().store;
+    let mut transaction = Transaction::new(store);
+    transaction.add_import(&tenant, &import, ()).unwrap();
+    transaction.commit().await.unwrap().unwrap();
+    let begun = owner.get(&format!("/v1/imports/{id}")).await.expect(200);
     assert_eq!(world.upload(&begun["upload"], file).await, 200);
     world.stack.settled().await;
     show(owner, &begun).await
+}
+
+/// The tenant that an access token names.
+fn tenant_of(owner: &muster_tests::world::Actor<'_>) -> TenantId {
+    let claims = owner.token.as_deref().unwrap().split('.').nth(1).unwrap();
+    let claims: Value =
+        serde_json::from_slice(&BASE64URL_NOPAD.decode(claims.as_bytes()).unwrap()).unwrap();
+    TenantId::parse(&text(&claims["tid"])).unwrap()
 }
 
 /// Users with an own address each, and among them rows that are refused.
@@ -186,7 +214,16 @@ mod killed {
         if deaths > LIVES {
             return work.await;
         }
-        match killed_after(random(steps), work).await {
+        let killed = if deaths == 1 && real.name == "import-chunk" {
+            tokio::select! {
+                biased;
+                done = work => Some(done),
+                () = until_half_done(&message) => None,
+            }
+        } else {
+            killed_after(random(steps), work).await
+        };
+        match killed {
             Some(done) => done,
             None => {
                 if half_done(&message).await {
@@ -194,6 +231,12 @@ mod killed {
                 }
                 Err(Internal::Broken("killed"))
             }
+        }
+    }
+
+    async fn until_half_done(message: &str) {
+        while !half_done(message).await {
+            tokio::task::yield_now().await;
         }
     }
 
