@@ -1,7 +1,11 @@
 //! How fast an import is through the whole local path, beside what the embedded store does with the same writes bare.
 //!
 //! `cargo bench -p muster-tests --bench import -- [rows]`, 100,000 rows unless told otherwise.
-#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on says so")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::format_push_string,
+    reason = "a benchmark that cannot go on says so"
+)]
 
 mod ceiling;
 
