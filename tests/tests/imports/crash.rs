@@ -191,10 +191,10 @@ mod killed {
 
     static CONTEXTS: Contexts = OnceLock::new();
     static IMPORT: Function = Function::queue("import", |_, message| {
-        Box::pin(async move { mortal(import::FUNCTION, message, 400).await })
+        Box::pin(async move { mortal(import::FUNCTION, message, 40).await })
     });
     static CHUNK: Function = Function::queue("import-chunk", |_, message| {
-        Box::pin(async move { mortal(import_chunk::FUNCTION, message, 250).await })
+        Box::pin(async move { mortal(import_chunk::FUNCTION, message, 100).await })
     });
     /// How often each message was killed.
     static DEATHS: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
