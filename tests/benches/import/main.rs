@@ -135,7 +135,7 @@ fn write_users(path: &Path, rows: u32) -> io::Result<()> {
         "External ID,Email,First Name,Last Name,Phone Number,Employee Number"
     )?;
     for row in 0..rows {
-        let phone = 1_511_000_000 + u64::from(row);
+        let phone = 15_111_000_000 + u64::from(row);
         writeln!(
             file,
             "D-{row:07},driver.{row}@northwind.example,Ada {row},Lovelace,+49{phone},{row}"
