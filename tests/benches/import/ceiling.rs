@@ -20,6 +20,9 @@ const AT_ONCE: usize = 8;
 /// As many transactions to a checkpoint's item as a chunk has.
 const CHUNK: usize = 32;
 
+/// Transactions whose items are in memory at a time; all would be gigabytes.
+const BATCH: usize = 512;
+
 type Item = HashMap<String, AttributeValue>;
 
 /// Writes what the import into `imported` wrote once more, to an empty table; how long that takes.
@@ -43,12 +46,18 @@ pub async fn measure(imported: &Path) -> Duration {
         let put = db.put_item().table_name(TABLE).set_item(Some(item));
         put.send().await.unwrap();
     }
-    let start = Instant::now();
-    let sent = stream::iter(transactions.into_iter().enumerate())
-        .map(|(place, items)| send(&db, place, items))
-        .buffer_unordered(AT_ONCE);
-    sent.collect::<()>().await;
-    let took = start.elapsed();
+    let (mut took, mut place) = (Duration::ZERO, 0);
+    for batch in transactions.chunks(BATCH) {
+        // Parsed beforehand, because the import's items are not parsed either.
+        let batch: Vec<Vec<Item>> = batch.iter().map(|items| parse(items)).collect();
+        let (count, start) = (batch.len(), Instant::now());
+        let sent = stream::iter(batch.into_iter().zip(place..))
+            .map(|(items, place)| send(&db, place, items))
+            .buffer_unordered(AT_ONCE);
+        sent.collect::<()>().await;
+        took += start.elapsed();
+        place += count;
+    }
     target.shutdown().await;
     took
 }
@@ -79,35 +88,38 @@ fn client(url: &str) -> Client {
     Client::from_conf(config.build())
 }
 
-/// The items of each of the import's transactions, the audit entry last, in the order in which they were committed.
-fn transactions(stack: &Stack) -> Vec<Vec<Item>> {
-    let (mut entries, mut of_user) = (Vec::new(), HashMap::<String, Vec<Item>>::new());
+/// The items, as JSON, of each of the import's transactions, the audit entry last, in the order of their commits.
+fn transactions(stack: &Stack) -> Vec<Vec<String>> {
+    let (mut entries, mut of_user) = (Vec::new(), HashMap::<String, Vec<String>>::new());
     for item in scan(stack) {
         let text = |name: &str| item[name]["S"].as_str().map(str::to_owned);
         let (Some(pk), Some(sk)) = (text("PK"), text("SK")) else {
             continue;
         };
+        let guard = pk.starts_with("T#") && (sk.starts_with("EMAIL#") || sk.starts_with("EXT#"));
         if text("operation").is_some_and(|operation| operation == "users.import") {
             entries.push((sk, item));
         } else if let Some(user) = sk.strip_prefix("USER#") {
             of_user
                 .entry(user.to_owned())
                 .or_default()
-                .push(attributes(&item));
-        } else if pk.starts_with("T#") && (sk.starts_with("EMAIL#") || sk.starts_with("EXT#")) {
-            let user = text("user").unwrap();
-            of_user.entry(user).or_default().push(attributes(&item));
+                .push(item.to_string());
+        } else if let Some(user) = text("user").filter(|_| guard) {
+            of_user.entry(user).or_default().push(item.to_string());
         }
     }
     entries.sort_by(|(a, _), (b, _)| a.cmp(b));
     let transaction = |(_, entry): (String, Value)| {
         let targets = entry["targets"]["L"].as_array().into_iter().flatten();
         let users = targets.filter_map(|target| of_user.remove(target["M"]["id"]["S"].as_str()?));
-        let mut items: Vec<Item> = users.flatten().collect();
-        items.push(attributes(&entry));
-        items
+        users.flatten().chain([entry.to_string()]).collect()
     };
     entries.into_iter().map(transaction).collect()
+}
+
+fn parse(items: &[String]) -> Vec<Item> {
+    let item = |text: &String| attributes(&serde_json::from_str(text).unwrap());
+    items.iter().map(item).collect()
 }
 
 /// The whole table.

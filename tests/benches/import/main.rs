@@ -13,6 +13,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use muster_local::Options;
@@ -25,60 +26,69 @@ const SMALL: u32 = 10_000;
 
 fn main() {
     // `cargo bench` adds `--bench`.
-    let rows = std::env::args().skip(1).find_map(|word| word.parse().ok());
-    let rows = rows.unwrap_or(100_000);
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| word != "--bench")
+        .collect();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .unwrap();
-    let [small, folder] = [(); 2].map(|()| tempfile::tempdir().unwrap());
-    let small = runtime.block_on(import(small.path(), SMALL));
-    let large = runtime.block_on(import(folder.path(), rows));
-    let ceiling = runtime.block_on(ceiling::measure(folder.path()));
     let mut out = io::stdout().lock();
-    report(&mut out, rows, &small, &large, ceiling).unwrap();
+    if let [folder, rows] = words.as_slice() {
+        let import = runtime.block_on(import(Path::new(folder), rows.parse().unwrap()));
+        return writeln!(out, "{}", json!(import)).unwrap();
+    }
+    let rows = words.first().map_or(100_000, |rows| rows.parse().unwrap());
+    let [small, folder] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let small = alone(small.path(), SMALL);
+    let large = alone(folder.path(), rows);
+    let ceiling = runtime.block_on(ceiling::measure(folder.path()));
+    report(&mut out, rows, small, large, ceiling).unwrap();
 }
 
-/// What an import took.
-struct Import {
-    upload: Duration,
-    plan: Duration,
-    commit: Duration,
-    /// The most memory that the process had meanwhile, in megabytes.
-    peak: u64,
+/// What an import took: seconds to upload, plan and commit, and the most memory of the process, in megabytes.
+type Import = (f64, f64, f64, u64);
+
+/// Imports in a process of its own, so that its memory is its own too.
+fn alone(folder: &Path, rows: u32) -> Import {
+    let mut program = Command::new(std::env::current_exe().unwrap());
+    let done = program
+        .arg(folder)
+        .arg(rows.to_string())
+        .stderr(Stdio::inherit())
+        .output();
+    serde_json::from_slice(&done.unwrap().stdout).unwrap()
 }
 
 fn report(
     out: &mut impl Write,
     rows: u32,
-    small: &Import,
-    large: &Import,
+    (.., small): Import,
+    (upload, plan, commit, large): Import,
     ceiling: Duration,
 ) -> io::Result<()> {
-    let per_second = |time: Duration| f64::from(rows) / time.as_secs_f64();
-    let total = large.upload + large.plan + large.commit;
+    let ceiling = ceiling.as_secs_f64();
+    let total = upload + plan + commit;
+    let rate = |seconds: f64| f64::from(rows) / seconds;
     writeln!(
         out,
-        "{rows} rows          seconds    rows/s  of the ceiling"
+        "{rows} rows          seconds    rows/s  of the store's"
     )?;
-    for (name, time) in [
-        ("upload", large.upload),
-        ("plan", large.plan),
-        ("commit and report", large.commit),
+    for (name, seconds) in [("upload", upload), ("plan", plan)] {
+        writeln!(out, "{name:<18}{seconds:>10.2}{:>10.0}", rate(seconds))?;
+    }
+    for (name, seconds) in [
+        ("commit and report", commit),
         ("upload to report", total),
         ("the store, bare", ceiling),
     ] {
-        let (rate, ratio) = (per_second(time), per_second(time) / per_second(ceiling));
-        writeln!(
-            out,
-            "{name:<18}{:>10.2}{rate:>10.0}{ratio:>10.2}",
-            time.as_secs_f64()
-        )?;
+        let (rate, ratio) = (rate(seconds), ceiling / seconds);
+        writeln!(out, "{name:<18}{seconds:>10.2}{rate:>10.0}{ratio:>10.2}")?;
     }
     writeln!(
         out,
-        "peak memory: {} MB with {SMALL} rows, {} MB with {rows}",
-        small.peak, large.peak
+        "peak memory: {small} MB with {SMALL} rows, {large} MB with {rows}"
     )
 }
 
@@ -86,7 +96,6 @@ fn report(
 async fn import(data: &Path, rows: u32) -> Import {
     let file = data.join("users.csv");
     write_users(&file, rows).unwrap();
-    forget_peak();
     let world = World::with(|options| Options {
         data: Some(data.join("stack")),
         clock: Clock::shifted(),
@@ -120,12 +129,8 @@ async fn import(data: &Path, rows: u32) -> Import {
     let report = tokio::task::spawn_blocking(move || lines(&text(&done["report_url"])).unwrap());
     assert_eq!(report.await.unwrap(), u64::from(rows) + 1);
     world.stack.shutdown().await;
-    Import {
-        upload,
-        plan,
-        commit,
-        peak,
-    }
+    let [upload, plan, commit] = [upload, plan, commit].map(|time| time.as_secs_f64());
+    (upload, plan, commit, peak)
 }
 
 fn write_users(path: &Path, rows: u32) -> io::Result<()> {
@@ -186,12 +191,7 @@ fn send(
     Ok(BufReader::new(socket))
 }
 
-/// Makes Linux count the most memory from now on (proc(5), `clear_refs`).
-fn forget_peak() {
-    fs::write("/proc/self/clear_refs", "5").unwrap();
-}
-
-/// The most memory since then, in megabytes.
+/// The most memory that the process ever had, in megabytes (proc(5), `VmHWM`).
 fn peak() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
