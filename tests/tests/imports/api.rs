@@ -5,7 +5,7 @@ use muster_tests::world::{World, text};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{audited, data, download, import, new_users, outcomes, show, user};
+use super::{audited, data, download, import, new_users, outcomes, put, show, user};
 
 const FILE: &str = "External ID,Last Name\nA-1,Lee\n";
 
@@ -407,5 +407,34 @@ async fn only_who_began_an_import_is_told_where_to_put_its_file() {
         show(&manager, &begun).await["upload"],
         Value::Null,
         "its file would be imported with an owner's rights"
+    );
+}
+
+#[tokio::test]
+async fn a_plan_made_with_an_owners_rights_is_committed_by_an_owner_alone() {
+    let world = World::start().await;
+    let company = world.company("Northwind").await;
+    let owner = &company.owner;
+    let manager = owner.colleague("uma", "standard", &["user_manager"]).await;
+    let ready = owner.upload_import(FILE).await;
+    let path = format!("/v1/imports/{}/commit", text(&ready["id"]));
+    let refused = manager.post(&path, json!({})).await.refused(403);
+    assert_eq!(refused, "forbidden");
+    assert_eq!(show(owner, &ready).await["state"], "ready");
+    assert_eq!(owner.commit_import(&ready).await["state"], "done");
+
+    // The other way round nobody exceeds themselves, nor with what the company's own job has dropped.
+    let ready = manager.upload_import(new_users(0, 1)).await;
+    assert_eq!(owner.commit_import(&ready).await["state"], "done");
+    put(
+        &world,
+        &format!("drop/{}/x.csv", company.tenant),
+        new_users(1, 1),
+    )
+    .await;
+    let listed = manager.get("/v1/imports").await.expect(200);
+    assert_eq!(
+        manager.commit_import(&listed["imports"][0]).await["state"],
+        "done"
     );
 }
