@@ -1,6 +1,7 @@
 //! What a commit writes, what it leaves alone, and what it says of rows that can no longer be done.
 
 use jiff::SignedDuration;
+use muster_local::Options;
 use muster_tests::world::{Actor, World, text};
 use serde_json::{Value, json};
 
@@ -437,5 +438,39 @@ async fn the_policys_required_fields_hold_for_new_rows() {
         outcomes(&report),
         ["2 updated"],
         "what a user has need not be said again"
+    );
+}
+
+#[tokio::test]
+async fn where_the_policy_invites_at_once_an_import_invites_whom_it_adds() {
+    let world = World::with(|options| Options {
+        keep_history: true,
+        ..options
+    })
+    .await;
+    let policy = json!({ "policy": { "invite_on_create": "automatic" } });
+    let company = world.company_with("Northwind", policy).await;
+    let owner = &company.owner;
+    let before = world.stack.inbox().all().len();
+    let file = new_users(0, 120) + "T-1,,,\n";
+    let (done, _) = import(&world, owner, file.clone()).await;
+    assert_eq!(done["done"]["created"], 121);
+    assert_eq!(world.stack.inbox().all().len(), before + 120);
+    assert_eq!(user(owner, "N-7").await["status"], "activation_pending");
+    assert_eq!(user(owner, "T-1").await["status"], "not_invited");
+    let invited = world.activate("n7@new.example", "new.seven").await;
+    assert_eq!(invited.user, text(&user(owner, "N-7").await["id"]));
+
+    let (done, _) = import(&world, owner, file.replace("Ann 8,Lee", "Ann 8,Fox")).await;
+    assert_eq!(
+        (&done["done"]["updated"], &done["done"]["unchanged"]),
+        (&json!(1), &json!(120))
+    );
+    world.stack.redeliver_all();
+    world.stack.settled().await;
+    assert_eq!(
+        world.stack.inbox().all().len(),
+        before + 120,
+        "who was invited is not invited again"
     );
 }

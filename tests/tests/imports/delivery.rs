@@ -169,3 +169,32 @@ async fn a_plan_of_several_chunks_is_carried_out_whole() {
     assert_eq!(user(owner, "N-3998").await["first_name"], "Ann 3998");
     assert!(audited(&world, "users.import") >= 120);
 }
+
+#[tokio::test]
+async fn a_plan_of_many_megabytes_is_cut_where_changes_stand_far_apart() {
+    let world = World::start().await;
+    let company = world.company("Northwind").await;
+    let owner = &company.owner;
+    let _ = import(&world, owner, new_users(0, 14)).await;
+    let mut file = "External ID,Last Name,Depot\n".to_owned();
+    for row in 0..14 {
+        let name = if row % 6 == 0 { "Fox" } else { "Lee" };
+        file += &format!("N-{row},{name},{}\n", "=".repeat(900 * 1024));
+    }
+    let (done, report) = import(&world, owner, file).await;
+    assert_eq!(
+        done["done"],
+        json!({ "created": 0, "updated": 3, "unchanged": 11, "refused": 0 })
+    );
+    let plan = super::rows(&download(&world, &done["plan_url"]).await);
+    assert_eq!((plan.len(), super::rows(&report).len()), (14, 14));
+    let chunks = table(&world, |pk, sk| pk.starts_with("C#") && sk == "CHUNK");
+    assert_eq!(
+        chunks.len(),
+        1 + 3,
+        "one of the import before, and one for each of these changes"
+    );
+    for row in [0, 6, 12] {
+        assert_eq!(user(owner, &format!("N-{row}")).await["last_name"], "Fox");
+    }
+}
