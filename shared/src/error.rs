@@ -326,7 +326,7 @@ impl ApiError {
                 *code,
                 match *code {
                     "user_not_found" | "product_not_found" => 404,
-                    "beyond_your_rights" => 403,
+                    "beyond_your_rights" | "not_yourself" | "owner_protected" => 403,
                     _ => 409,
                 },
                 *meaning,
@@ -339,7 +339,7 @@ impl ApiError {
 fn refused_status(refusal: &Refusal) -> u16 {
     match refusal {
         Refusal::UserNotFound | Refusal::ProductNotFound(_) => 404,
-        Refusal::BeyondYourRights => 403,
+        Refusal::BeyondYourRights | Refusal::NotYourself | Refusal::OwnerProtected => 403,
         Refusal::UserDeleted
         | Refusal::UserSuspended
         | Refusal::EmailTaken
@@ -350,6 +350,9 @@ fn refused_status(refusal: &Refusal) -> u16 {
         | Refusal::AlreadyActive
         | Refusal::NotInvited
         | Refusal::EmailNeedsConfirmation
+        | Refusal::LastOwner
+        | Refusal::NotSuspended
+        | Refusal::NotDeleted
         | Refusal::Busy => 409,
     }
 }

@@ -54,7 +54,7 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
             let user = adding::add(
                 ctx,
                 &Adding {
-                    rights: &caller.rights,
+                    powers: &caller.powers,
                     actor: &caller.user,
                     tenant: &tenant,
                     seed: &caller.seed,
@@ -64,7 +64,7 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
                 new,
             )
             .await?;
-            let view = UserView::new(&user, now, caller.rights.permit(Permission::LicencesAssign));
+            let view = UserView::new(&user, now, caller.powers.permit(Permission::LicencesAssign));
             http::created(&format!("/v1/users/{}", user.id), &view)
         })
         .await

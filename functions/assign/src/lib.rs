@@ -362,12 +362,11 @@ impl BulkChange for Unassigning {
 }
 
 fn within_reach(caller: &Caller, user: &User) -> Result<(), Refusal> {
+    caller.powers.may(Permission::LicencesAssign, user)?;
     if user.deleted_at.is_some() {
         Err(Refusal::UserDeleted)
-    } else if caller.reaches(user) {
-        Ok(())
     } else {
-        Err(Refusal::BeyondYourRights)
+        Ok(())
     }
 }
 

@@ -174,13 +174,7 @@ impl Columns {
 
 /// The class, and the roles where they count.
 fn role(user: &User) -> String {
-    let roles: Vec<&str> = user
-        .rights
-        .roles
-        .iter()
-        .copied()
-        .map(Role::as_str)
-        .collect();
+    let roles: Vec<String> = user.rights.roles.iter().map(Role::to_string).collect();
     let class = user.rights.class.as_str();
     if roles.is_empty() {
         class.to_owned()

@@ -9,7 +9,8 @@ use muster_shared::context::Context;
 use muster_shared::domain::audit::{Actor, Entry, Target};
 use muster_shared::domain::id::{AuditId, ImportId, PlanId, Seed, TenantId};
 use muster_shared::domain::import::{Counts, Import, ImportState, RowProblem, Source};
-use muster_shared::domain::permission::{Class, Permission, Rights, Role};
+use muster_shared::domain::permission::{BuiltIn, Class, Permission, Rights, Role, RoleBook};
+use muster_shared::domain::powers::{Powers, Sight};
 use muster_shared::domain::tenant::{ImportMode, Tenant};
 use muster_shared::domain::user::Status;
 use muster_shared::error::Internal;
@@ -143,10 +144,10 @@ async fn claim(
 
 /// Checks the file and stores plan and chunks; the import as it stands then.
 async fn check(ctx: &Context, tenant: &Tenant, import: Import) -> Result<Import, Internal> {
-    let rights = rights(ctx, tenant, &import.actor).await?;
+    let powers = powers(ctx, tenant, &import.actor).await?;
     let planned = match duplicates::find(ctx, &import.key).await? {
         Ok(duplicates) => {
-            Planner::new(ctx, tenant, &import, rights)
+            Planner::new(ctx, tenant, &import, powers)
                 .run(duplicates)
                 .await?
         }
@@ -195,23 +196,30 @@ fn told(fault: &FileError) -> RowProblem {
     }
 }
 
-/// What the importing user holds. A file dropped by the tenant's own job may what a user manager may.
-async fn rights(ctx: &Context, tenant: &Tenant, actor: &Actor) -> Result<Rights, Internal> {
+/// What the importing user may do. A file dropped by the tenant's own job may what a user manager may.
+async fn powers(ctx: &Context, tenant: &Tenant, actor: &Actor) -> Result<Powers, Internal> {
     let Actor::User { id } = actor else {
-        return Ok(Rights {
+        let rights = Rights {
             class: Class::Standard,
-            roles: [Role::UserManager].into(),
-        });
+            roles: [Role::BuiltIn(BuiltIn::UserManager)].into(),
+            ..Rights::default()
+        };
+        return Ok(Powers::of(None, &rights, &RoleBook::default(), Sight::All));
     };
     let user = ctx
         .store
         .user(&tenant.id, id)
         .await?
         .filter(|user| user.status(ctx.clock.now()) == Status::Active);
-    Ok(user
-        .map(|user| user.rights)
-        .filter(|rights| rights.permit(Permission::ImportsRun))
-        .unwrap_or_default())
+    let rights = user.map(|user| user.rights).unwrap_or_default();
+    let sight = Sight::of(&rights, &tenant.policy);
+    let powers = ctx.store.powers(&tenant.id, id, &rights, sight).await?;
+    let nothing = Rights::default();
+    Ok(if powers.permit(Permission::ImportsRun) {
+        powers
+    } else {
+        Powers::of(Some(id), &nothing, &RoleBook::default(), powers.sight)
+    })
 }
 
 /// Compares two sequencers of one key (Amazon S3 user guide, "Event message structure": the shorter one is filled up with

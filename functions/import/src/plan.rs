@@ -9,7 +9,8 @@ use muster_shared::context::Context;
 use muster_shared::domain::email::Email;
 use muster_shared::domain::id::{Seed, UserId};
 use muster_shared::domain::import::{Chunk, Counts, Import, Outcome, RowProblem};
-use muster_shared::domain::permission::Rights;
+use muster_shared::domain::permission::Permission;
+use muster_shared::domain::powers::Powers;
 use muster_shared::domain::refusal::Refusal;
 use muster_shared::domain::tenant::Tenant;
 use muster_shared::domain::user::User;
@@ -52,7 +53,7 @@ pub struct Planner<'a> {
     ctx: &'a Context,
     tenant: &'a Tenant,
     import: &'a Import,
-    rights: Rights,
+    powers: Powers,
 }
 
 /// What is planned for a row.
@@ -65,13 +66,13 @@ struct Decided {
 }
 
 impl<'a> Planner<'a> {
-    /// A planner with the rights of whoever imports.
-    pub fn new(ctx: &'a Context, tenant: &'a Tenant, import: &'a Import, rights: Rights) -> Self {
+    /// A planner with the powers of whoever imports.
+    pub fn new(ctx: &'a Context, tenant: &'a Tenant, import: &'a Import, powers: Powers) -> Self {
         Self {
             ctx,
             tenant,
             import,
-            rights,
+            powers,
         }
     }
 
@@ -211,17 +212,22 @@ impl<'a> Planner<'a> {
                     ]));
                     (Outcome::Created, Some(id), None)
                 }
-                Some(user) => match said.applied(user, self.import.created_at)? {
-                    None => (
-                        Outcome::Unchanged,
-                        Some(user.id.clone()),
-                        Some(user.version),
-                    ),
-                    Some(_) if !self.rights.reach(&user.rights) => {
-                        return Err(Refusal::BeyondYourRights.into());
+                // Whom the importing user does not see is told as little of as uniqueness demands.
+                Some(user) if !self.powers.sees(user) => {
+                    return Err(Refusal::ExternalIdTaken.into());
+                }
+                Some(user) => {
+                    let changed = said.applied(user, self.import.created_at)?.is_some();
+                    if changed {
+                        self.powers.may(Permission::UsersWrite, user)?;
                     }
-                    Some(_) => (Outcome::Updated, Some(user.id.clone()), Some(user.version)),
-                },
+                    let outcome = if changed {
+                        Outcome::Updated
+                    } else {
+                        Outcome::Unchanged
+                    };
+                    (outcome, Some(user.id.clone()), Some(user.version))
+                }
             };
             if email_taken {
                 Err(Refusal::EmailTaken.into())

@@ -87,7 +87,7 @@ async fn invite_users(
     let inviting = Inviting {
         tenant: &caller.tenant,
         inviter: &caller.user,
-        rights: &caller.rights,
+        powers: &caller.powers,
         seed: &caller.seed,
         again: false,
         now: ctx.clock.now(),
@@ -115,7 +115,7 @@ async fn invite_person(
     let user = adding::add(
         ctx,
         &Adding {
-            rights: &caller.rights,
+            powers: &caller.powers,
             actor: &caller.user,
             tenant: &tenant,
             seed: &caller.seed,
@@ -127,6 +127,6 @@ async fn invite_person(
     .await?;
     http::created(
         &format!("/v1/users/{}", user.id),
-        &UserView::new(&user, now, caller.rights.permit(Permission::LicencesAssign)),
+        &UserView::new(&user, now, caller.powers.permit(Permission::LicencesAssign)),
     )
 }

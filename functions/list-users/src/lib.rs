@@ -7,7 +7,7 @@ use muster_shared::domain::export::Filter;
 use muster_shared::domain::field::{Fault, Fields};
 use muster_shared::domain::id::{ProductId, UserId};
 use muster_shared::domain::invitation::MailState;
-use muster_shared::domain::permission::{Class, Permission};
+use muster_shared::domain::permission::Permission;
 use muster_shared::domain::text::{MOST_FOLDED, fold};
 use muster_shared::domain::user::{Kind, Status};
 use muster_shared::error::{ApiError, Problem};
@@ -79,7 +79,7 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
 
 /// List users
 ///
-/// In name order, or in the order of what is searched. A limited user sees nothing here without a scope.
+/// In name order, or in the order of what is searched: those that the caller sees.
 #[utoipa::path(get, path = "/v1/users", operation_id = "listUsers", tag = "Users", params(List),
     responses((status = 200, description = "A page of users", body = UserPage), (status = "4XX", description = "`invalid_fields`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn list(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
@@ -91,20 +91,14 @@ async fn list(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
         after,
         limit,
     } = http::parse_query::<List>(request)?.read()?;
-    if caller.rights.class == Class::Limited {
-        return http::ok(&UserPage {
-            users: Vec::new(),
-            next: None,
-        });
-    }
     let now = ctx.clock.now();
     let listed = ctx
         .store
         .list_users(&caller.tenant, &search, after.as_deref(), limit, |user| {
-            filter.admits(user, now)
+            caller.powers.sees(user) && filter.admits(user, now)
         })
         .await?;
-    let with_codes = caller.rights.permit(Permission::LicencesAssign);
+    let with_codes = caller.powers.permit(Permission::LicencesAssign);
     let users = listed
         .users
         .iter()
@@ -126,9 +120,6 @@ async fn list(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
 async fn one(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
     let id = http::path_id(request, "id", UserId::parse)?;
-    if caller.rights.class == Class::Limited && id != caller.user {
-        return Err(ApiError::NotFound);
-    }
     show(ctx, &caller, &id).await
 }
 
@@ -145,11 +136,12 @@ async fn show(ctx: &Context, caller: &Caller, id: &UserId) -> Result<Response, A
         .store
         .user(&caller.tenant, id)
         .await?
+        .filter(|user| caller.powers.sees(user))
         .ok_or(ApiError::NotFound)?;
     let view = UserView::new(
         &user,
         ctx.clock.now(),
-        caller.rights.permit(Permission::LicencesAssign),
+        caller.powers.permit(Permission::LicencesAssign),
     );
     http::tagged(&view, user.version)
 }

@@ -9,7 +9,7 @@ use muster_shared::domain::id::{AuditId, ProductId, Seed, TenantId, UserId};
 use muster_shared::domain::invitation::Offer;
 use muster_shared::domain::permission::Rights;
 use muster_shared::domain::tenant::{AppLink, Policy, Product, Tenant};
-use muster_shared::domain::text::{Link, Name, Title};
+use muster_shared::domain::text::{Currency, Link, Locale, Name, Title};
 use muster_shared::domain::user::{Draft, User};
 use muster_shared::error::Internal;
 use muster_shared::lambda::Function;
@@ -170,37 +170,6 @@ fn refused(errors: Vec<FieldError>) -> Result<Value, Internal> {
     Ok(serde_json::to_value(Answer::Refused { errors })?)
 }
 
-/// Whether it has the form of a BCP 47 tag that begins with a language: `de`, `pt-BR`, `zh-Hant-TW`.
-fn locale(text: &str) -> Result<(), Fault> {
-    let mut parts = text.split('-');
-    let language = parts.next().unwrap_or_default();
-    let letters = |part: &str| part.bytes().all(|byte| byte.is_ascii_alphabetic());
-    let subtag = |part: &str| {
-        (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    };
-    if text.len() <= 35 && matches!(language.len(), 2 | 3) && letters(language) && parts.all(subtag)
-    {
-        Ok(())
-    } else {
-        Err(Fault::new(
-            "invalid_locale",
-            "must be a language tag such as en or pt-BR",
-        ))
-    }
-}
-
-/// Whether it has the form of an ISO 4217 code.
-fn currency(text: &str) -> Result<(), Fault> {
-    if text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        Ok(())
-    } else {
-        Err(Fault::new(
-            "invalid_currency",
-            "must be an ISO 4217 code such as EUR",
-        ))
-    }
-}
-
 /// All that one transaction sets up.
 struct Setup {
     tenant: Tenant,
@@ -230,8 +199,8 @@ impl Request {
             Name::parse,
         );
         fields.take("policy.invitation_ttl_hours", self.policy.check());
-        fields.take("locale", locale(&self.locale));
-        fields.take("currency", currency(&self.currency));
+        let locale = fields.take("locale", Locale::parse(&self.locale));
+        let currency = fields.take("currency", Currency::parse(&self.currency));
         if !(1..=TenantId::MAX_SHARDS).contains(&self.shards) {
             let most = TenantId::MAX_SHARDS;
             fields.fault(
@@ -262,7 +231,8 @@ impl Request {
         };
         let owner = User::new(UserId::derive(&seed), draft, now);
         let offer = Offer::to(&owner, &id, None, &seed, now).ok();
-        let setup = name.zip(offer).map(|(name, offer)| Setup {
+        let setup = name.zip(offer).zip(locale.zip(currency));
+        let setup = setup.map(|((name, offer), (locale, currency))| Setup {
             entry: Entry {
                 id: AuditId::derive(&seed),
                 at: now,
@@ -274,8 +244,8 @@ impl Request {
                 id,
                 name,
                 policy: self.policy.clone(),
-                locale: self.locale.clone(),
-                currency: self.currency.clone(),
+                locale,
+                currency,
             },
             products,
             owner: offer.applied(&owner),
@@ -309,37 +279,5 @@ impl ProductForm {
             used: 0,
             links,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_locale_is_a_language_tag() {
-        for good in ["en", "pt-BR", "zh-Hant-TW", "gsw", "de-1996"] {
-            assert_eq!(locale(good), Ok(()), "{good}");
-        }
-        for bad in [
-            "",
-            "e",
-            "english",
-            "en_GB",
-            "en-",
-            "1a",
-            "en-GB\n",
-            "en-toolongsubtag",
-        ] {
-            assert_eq!(locale(bad).unwrap_err().code, "invalid_locale", "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_currency_is_three_capital_letters() {
-        assert_eq!(currency("USD"), Ok(()));
-        for bad in ["", "usd", "US", "EURO", "€€€", "E1R"] {
-            assert_eq!(currency(bad).unwrap_err().code, "invalid_currency", "{bad}");
-        }
     }
 }

@@ -50,7 +50,7 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
             let again = Inviting {
                 tenant: &caller.tenant,
                 inviter: &caller.user,
-                rights: &caller.rights,
+                powers: &caller.powers,
                 seed: &caller.seed,
                 again: true,
                 now: ctx.clock.now(),

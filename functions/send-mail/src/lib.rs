@@ -166,7 +166,7 @@ impl Addressed {
             sign_in_as: Some(mail.to.as_str()),
         });
         letter
-            .render(&self.tenant.locale)
+            .render(self.tenant.locale.as_str())
             .map_err(|_| Internal::Broken("the letter cannot be rendered"))
     }
 }

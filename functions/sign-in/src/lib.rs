@@ -9,7 +9,6 @@ use muster_shared::domain::field::Fields;
 use muster_shared::domain::id::{Seed, TenantId};
 use muster_shared::domain::invitation::expired;
 use muster_shared::domain::password::Password;
-use muster_shared::domain::permission::Class;
 use muster_shared::domain::person::{Membership, Person};
 use muster_shared::domain::session::{IDLE, RefreshToken, Session};
 use muster_shared::domain::text::{MOST_FOLDED, fold};
@@ -218,6 +217,7 @@ async fn begin(ctx: &Context, tenant: &TenantId, user: &User) -> Result<SessionV
         token: token.token_hash(),
         tenant: tenant.clone(),
         user: user.id.clone(),
+        begun_under: user.sessions,
         created_at: now,
         expires_at: idle_end(now),
     };
@@ -226,29 +226,28 @@ async fn begin(ctx: &Context, tenant: &TenantId, user: &User) -> Result<SessionV
         // The session stands; only the list shows an older time.
         tracing::warn!(%fault, "the sign-in could not be noted");
     }
-    view(ctx, tenant, user, &token)
+    view(ctx, tenant, user, &token).await
 }
 
 fn idle_end(now: Timestamp) -> Timestamp {
     now.saturating_add(IDLE).unwrap_or(Timestamp::MAX)
 }
 
-fn view(
+async fn view(
     ctx: &Context,
     tenant: &TenantId,
     user: &User,
     token: &RefreshToken,
 ) -> Result<SessionView, ApiError> {
-    let scope = if user.rights.class == Class::Limited {
-        "none"
-    } else {
-        "all"
-    };
     let access = Access {
         sub: user.id.clone(),
         tid: tenant.clone(),
-        rights: user.rights.clone(),
-        scope: scope.to_owned(),
+        class: user.rights.class,
+        roles: user.rights.roles.clone(),
+        modules: user.rights.modules.clone(),
+        account: user.rights.account().cloned(),
+        scope: ctx.store.sight(tenant, &user.rights).await?,
+        sessions: user.sessions,
         sid: token.family_hash().as_str().to_owned(),
     };
     let expires_at = ctx
@@ -286,7 +285,7 @@ async fn refresh(ctx: &Context, request: &Request) -> Result<Response, ApiError>
         .store
         .user(&session.tenant, &session.user)
         .await?
-        .filter(|user| user.status(now) == Status::Active);
+        .filter(|user| user.status(now) == Status::Active && user.sessions == session.begun_under);
     let (Some(user), true) = (user, session.token == token.token_hash()) else {
         // A token that was used before, or a user who may not act any more: the whole family ends.
         ctx.store.end_session(token.family_hash().as_str()).await?;
@@ -300,7 +299,7 @@ async fn refresh(ctx: &Context, request: &Request) -> Result<Response, ApiError>
     {
         return Err(OVER);
     }
-    http::ok(&view(ctx, &session.tenant, &user, &next)?)
+    http::ok(&view(ctx, &session.tenant, &user, &next).await?)
 }
 
 /// Sign out

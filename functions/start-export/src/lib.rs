@@ -133,7 +133,7 @@ async fn show(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
         .await?
         .ok_or(ApiError::NotFound)?;
     // A file may hold more than another user of lesser class sees.
-    if export.requested_by != caller.user && caller.rights.class != Class::Owner {
+    if export.requested_by != caller.user && caller.powers.class != Class::Owner {
         return Err(ApiError::NotFound);
     }
     let url = if export.state == ExportState::Done {

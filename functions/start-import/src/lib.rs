@@ -244,7 +244,7 @@ async fn commit(ctx: &Context, caller: &Caller, request: &Request) -> Result<Res
     let import = find(ctx, caller, request).await?;
     // The plan was made with the rights of whoever began it.
     let own = matches!(&import.actor, Actor::User { id } if *id == caller.user);
-    if !own && caller.rights.class != Class::Owner && matches!(import.actor, Actor::User { .. }) {
+    if !own && caller.powers.class != Class::Owner && matches!(import.actor, Actor::User { .. }) {
         return Err(ApiError::Forbidden);
     }
     if let (ImportState::Ready, Some(plan)) = (import.state, import.plan.clone()) {

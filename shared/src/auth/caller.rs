@@ -10,7 +10,8 @@ use crate::domain::audit::{Actor, Entry, Target};
 use crate::domain::id::{AuditId, Seed, TenantId, UserId};
 use crate::domain::invitation::expired;
 use crate::domain::permission::{Permission, Rights};
-use crate::domain::user::{Status, User};
+use crate::domain::powers::Powers;
+use crate::domain::user::Status;
 use crate::error::ApiError;
 use crate::http::{self, Request, Response};
 
@@ -21,8 +22,8 @@ pub struct Caller {
     pub tenant: TenantId,
     /// The user.
     pub user: UserId,
-    /// What the user holds: by the token when reading, by the table when changing.
-    pub rights: Rights,
+    /// What the user may do: by the token when reading, by the table when changing.
+    pub powers: Powers,
     /// The session.
     pub session: String,
     /// What the ids of this request are made from.
@@ -44,23 +45,22 @@ impl Caller {
         if expired(verified.expires_at, ctx.clock.now()) {
             return Err(ApiError::Unauthenticated("The access token has expired."));
         }
-        let Access {
-            sub,
-            tid,
-            mut rights,
-            sid,
-            ..
-        } = verified.content;
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            let user = ctx
-                .store
-                .user(&tid, &sub)
+        let access = verified.content;
+        let powers = if matches!(*request.method(), Method::GET | Method::HEAD) {
+            let rights = Rights {
+                class: access.class,
+                roles: access.roles.clone(),
+                modules: access.modules.clone(),
+                ..Rights::default()
+            };
+            let sight = access.scope.clone();
+            (ctx.store)
+                .powers(&access.tid, &access.sub, &rights, sight)
                 .await?
-                .filter(|user| user.status(ctx.clock.now()) == Status::Active);
-            rights = user
-                .ok_or(ApiError::Unauthenticated("The user may not act any more."))?
-                .rights;
-        }
+        } else {
+            present_powers(ctx, &access).await?
+        };
+        let Access { sub, tid, sid, .. } = access;
         let seed = Seed::random()?;
         tracing::Span::current()
             .record("tenant", tid.as_str())
@@ -68,18 +68,19 @@ impl Caller {
         Ok(Self {
             tenant: tid,
             user: sub,
-            rights,
+            powers,
             session: sid,
             seed,
         })
     }
 
-    /// Goes on only with the permission.
+    /// Goes on only with the permission, for some users at least; which ones is judged user by user
+    /// ([`Powers::may`]).
     ///
     /// # Errors
     /// [`ApiError::Forbidden`].
     pub fn require(&self, permission: Permission) -> Result<(), ApiError> {
-        if self.rights.permit(permission) {
+        if self.powers.permit_for_some(permission) {
             Ok(())
         } else {
             Err(ApiError::Forbidden)
@@ -129,12 +130,21 @@ impl Caller {
             targets,
         }
     }
+}
 
-    /// Whether the caller's power reaches this user.
-    #[must_use]
-    pub fn reaches(&self, user: &User) -> bool {
-        self.rights.reach(&user.rights)
-    }
+/// What the user may do now, by the table.
+async fn present_powers(ctx: &Context, access: &Access) -> Result<Powers, ApiError> {
+    let user = ctx.store.user(&access.tid, &access.sub).await?;
+    let user = user.filter(|user| {
+        user.status(ctx.clock.now()) == Status::Active && user.sessions == access.sessions
+    });
+    let rights = user
+        .ok_or(ApiError::Unauthenticated("The user may not act any more."))?
+        .rights;
+    let sight = ctx.store.sight(&access.tid, &rights).await?;
+    Ok((ctx.store)
+        .powers(&access.tid, &access.sub, &rights, sight)
+        .await?)
 }
 
 fn bearer(request: &Request) -> Option<&str> {

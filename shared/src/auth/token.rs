@@ -1,14 +1,18 @@
 //! Signed tokens: the access token of a session, and the links in mails (RFC 7519, `EdDSA` by RFC 8037).
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
-use crate::domain::id::{TenantId, UserId};
+use crate::domain::id::{AccountId, TenantId, UserId};
 use crate::domain::invitation::Nonce;
-use crate::domain::permission::Rights;
+use crate::domain::permission::{Class, ModuleRight, Role};
+use crate::domain::powers::Sight;
+use crate::domain::text::Module;
 use crate::error::{ApiError, Internal};
 
 /// Who issues all tokens.
@@ -42,11 +46,21 @@ pub struct Access {
     pub sub: UserId,
     /// The tenant; the only place a request's tenant comes from (rule 1).
     pub tid: TenantId,
-    /// Class and roles, for the fleet's apps. Changes read them anew.
-    #[serde(flatten)]
-    pub rights: Rights,
-    /// What the user can see.
-    pub scope: String,
+    /// How far the user's power can reach. Like all that follows it is for reading; changes read it anew.
+    pub class: Class,
+    /// The user's roles.
+    pub roles: BTreeSet<Role>,
+    /// How far the user may go in which module of the fleet's apps.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub modules: BTreeMap<Module, ModuleRight>,
+    /// The customer's account that the user belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
+    /// Whom the user sees.
+    pub scope: Sight,
+    /// How often the user's sessions had been ended when this one began.
+    #[serde(default)]
+    pub sessions: u32,
     /// The session.
     pub sid: String,
 }

@@ -175,6 +175,14 @@ ids! {
     ExportId = "exp";
     /// An entry of the audit trail.
     AuditId = "aud";
+    /// A role that a tenant defined.
+    RoleId = "rol";
+    /// A fleet or a tag.
+    GroupId = "grp";
+    /// A customer's account.
+    AccountId = "acc";
+    /// A mailed link other than that of an invitation.
+    LinkId = "lnk";
 }
 
 impl TenantId {

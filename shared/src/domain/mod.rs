@@ -1,10 +1,12 @@
 //! What Muster knows about its field: types that cannot hold nonsense and rules that take `now`.
 //! No AWS, no HTTP, no async here.
 
+pub mod account;
 pub mod audit;
 pub mod email;
 pub mod export;
 pub mod field;
+pub mod group;
 pub mod id;
 pub mod import;
 pub mod invitation;
@@ -14,6 +16,7 @@ pub mod password;
 pub mod permission;
 pub mod person;
 pub mod phone;
+pub mod powers;
 pub mod refusal;
 pub mod session;
 pub mod tenant;

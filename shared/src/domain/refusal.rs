@@ -31,6 +31,16 @@ pub enum Refusal {
     BeyondYourRights,
     /// The address of an active user is changed by confirmation only.
     EmailNeedsConfirmation,
+    /// Nobody changes their own class, roles, scope or account, nor suspends or deletes themself.
+    NotYourself,
+    /// An owner is demoted, suspended or deleted by support only, or by another owner where the policy says so.
+    OwnerProtected,
+    /// The tenant would be left without an active owner.
+    LastOwner,
+    /// The user is not suspended.
+    NotSuspended,
+    /// The user is not deleted.
+    NotDeleted,
     /// It changed again and again while it was being changed.
     Busy,
 }
@@ -60,6 +70,20 @@ impl Refusal {
             "email_needs_confirmation",
             "The e-mail address of an active user changes by confirmation only.",
         ),
+        (
+            "not_yourself",
+            "You cannot do this to yourself; ask another administrator.",
+        ),
+        (
+            "owner_protected",
+            "An owner is demoted, suspended or deleted by support only.",
+        ),
+        (
+            "last_owner",
+            "The company would be left without an active owner.",
+        ),
+        ("not_suspended", "The user is not suspended."),
+        ("not_deleted", "The user is not deleted."),
         (
             "busy",
             "It was being changed by others at the same time; try again.",
@@ -93,7 +117,12 @@ impl Refusal {
             Self::NotInvited => 10,
             Self::BeyondYourRights => 11,
             Self::EmailNeedsConfirmation => 12,
-            Self::Busy => 13,
+            Self::NotYourself => 13,
+            Self::OwnerProtected => 14,
+            Self::LastOwner => 15,
+            Self::NotSuspended => 16,
+            Self::NotDeleted => 17,
+            Self::Busy => 18,
         };
         Self::CODES[index]
     }

@@ -106,6 +106,9 @@ pub struct Session {
     pub tenant: TenantId,
     /// The user signed in.
     pub user: UserId,
+    /// How often the user's sessions had been ended when this one began: once they are ended again, it is over.
+    #[serde(default)]
+    pub begun_under: u32,
     /// When the person signed in.
     pub created_at: Timestamp,
     /// When it ends unless it is used.

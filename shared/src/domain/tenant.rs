@@ -1,12 +1,14 @@
 //! A tenant, its policy, and the products it bought seats of.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::field::Fault;
 use super::id::{ProductId, TenantId};
 use super::phone::PhonePolicy;
-use super::text::{Link, Title};
+use super::text::{Currency, Link, Locale, Title};
 
 /// What every user of a tenant must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -48,12 +50,80 @@ pub enum ImportMode {
     Direct,
 }
 
+/// How the e-mail address of an active user changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EmailChangePolicy {
+    /// The old address is told and can cancel, the new one confirms.
+    #[default]
+    Verified,
+    /// Not at all; only before activation.
+    Immutable,
+}
+
+/// Who changes an owner's own e-mail address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OwnEmail {
+    /// Support.
+    #[default]
+    Support,
+    /// The owner, with confirmation.
+    Verified,
+}
+
+/// Who demotes, suspends or deletes an owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OwnerDemotion {
+    /// Support.
+    #[default]
+    Support,
+    /// Another owner.
+    CoOwner,
+}
+
+/// What a scope may list.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum ScopeKind {
+    /// Fleets.
+    Fleet,
+    /// Tags.
+    Tag,
+    /// Single users.
+    User,
+}
+
+/// Whom users of class standard see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StandardSees {
+    /// Everybody.
+    #[default]
+    All,
+    /// Whom their scope lists.
+    Assigned,
+}
+
 /// Where products differ. The stricter or more common choice is the default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Policy {
     /// How phone numbers are written.
     pub phone: PhonePolicy,
+    /// How the e-mail address of an active user changes.
+    pub email_change: EmailChangePolicy,
+    /// Who changes an owner's own e-mail address.
+    pub own_email: OwnEmail,
+    /// Who demotes, suspends or deletes an owner.
+    pub owner_demotion: OwnerDemotion,
+    /// What a scope may list.
+    pub scope_kinds: BTreeSet<ScopeKind>,
+    /// Whom users of class standard see.
+    pub standard_sees: StandardSees,
     /// What each user must have; empty: an external ID or an e-mail address.
     pub required_fields: Vec<RequiredField>,
     /// Whether adding a user invites it.
@@ -69,6 +139,11 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             phone: PhonePolicy::default(),
+            email_change: EmailChangePolicy::default(),
+            own_email: OwnEmail::default(),
+            owner_demotion: OwnerDemotion::default(),
+            scope_kinds: BTreeSet::from([ScopeKind::Fleet, ScopeKind::Tag, ScopeKind::User]),
+            standard_sees: StandardSees::default(),
             required_fields: Vec::new(),
             invite_on_create: InviteOnCreate::default(),
             invitation_ttl_hours: 24,
@@ -102,9 +177,9 @@ pub struct Tenant {
     #[serde(default)]
     pub policy: Policy,
     /// The language of its mails where the recipient has none, as a BCP 47 tag.
-    pub locale: String,
-    /// The currency of its rates, ISO 4217.
-    pub currency: String,
+    pub locale: Locale,
+    /// The currency of its rates.
+    pub currency: Currency,
 }
 
 /// Where an app is to be had.

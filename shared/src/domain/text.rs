@@ -47,7 +47,7 @@ pub fn clean(text: &str, max: usize) -> Result<String, Fault> {
 macro_rules! texts {
     ($($(#[$doc:meta])* $name:ident, $max:literal $(, $check:path)?;)*) => {$(
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
 
@@ -114,6 +114,57 @@ texts! {
     Username, 60, username;
     /// An address that people open: http or https.
     Link, 500, link;
+    /// A language, as a BCP 47 tag: `de`, `pt-BR`, `zh-Hant-TW`.
+    Locale, 35, locale;
+    /// An ISO 4217 code: `EUR`.
+    Currency, 10, currency;
+    /// A module of the fleet's apps: `maps`, `fuel_reports`.
+    Module, 40, module;
+}
+
+/// Whether it has the form of a BCP 47 tag that begins with a language.
+fn locale(text: &str) -> Result<(), Fault> {
+    let mut parts = text.split('-');
+    let language = parts.next().unwrap_or_default();
+    let letters = |part: &str| part.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let subtag = |part: &str| {
+        (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    if matches!(language.len(), 2 | 3) && letters(language) && parts.all(subtag) {
+        Ok(())
+    } else {
+        Err(Fault::new(
+            "invalid_locale",
+            "must be a language tag such as en or pt-BR",
+        ))
+    }
+}
+
+/// Whether it has the form of an ISO 4217 code.
+fn currency(text: &str) -> Result<(), Fault> {
+    if text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        Ok(())
+    } else {
+        Err(Fault::new(
+            "invalid_currency",
+            "must be an ISO 4217 code such as EUR",
+        ))
+    }
+}
+
+/// Modules are named by programs.
+fn module(text: &str) -> Result<(), Fault> {
+    let allowed = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-')
+    };
+    if text.bytes().all(allowed) {
+        Ok(())
+    } else {
+        Err(Fault::new(
+            "invalid_module",
+            "may only have lower-case letters, digits, _ and -",
+        ))
+    }
 }
 
 fn username(text: &str) -> Result<(), Fault> {
@@ -160,6 +211,32 @@ mod tests {
         assert_eq!(fold("Ａ１"), fold("a1"));
         assert_eq!(fold("e\u{301}"), fold("É"));
         assert_ne!(fold("a b"), fold("ab"));
+    }
+
+    #[test]
+    fn a_locale_is_a_language_tag() {
+        for good in ["en", "pt-BR", "zh-Hant-TW", "gsw", "de-1996"] {
+            assert!(Locale::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["e", "english", "en_GB", "en-", "1a", "en-toolongsubtag"] {
+            assert_eq!(
+                Locale::parse(bad).unwrap_err().code,
+                "invalid_locale",
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_currency_is_three_capital_letters() {
+        assert!(Currency::parse("USD").is_ok());
+        for bad in ["usd", "US", "€€€", "E1R"] {
+            assert_eq!(
+                Currency::parse(bad).unwrap_err().code,
+                "invalid_currency",
+                "{bad}"
+            );
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A user: an entry of a tenant's list, a person, a vehicle or a device.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,13 +8,13 @@ use utoipa::ToSchema;
 
 use super::email::Email;
 use super::field::Fault;
-use super::id::{ProductId, UserId};
+use super::id::{GroupId, ProductId, UserId};
 use super::invitation::{Invited, expired};
 use super::licence::{Licence, LicenceState};
-use super::permission::Rights;
+use super::permission::{Class, Rights};
 use super::phone::Phone;
 use super::tenant::{Policy, RequiredField};
-use super::text::{EmployeeNumber, ExternalId, Name, Username, fold};
+use super::text::{EmployeeNumber, ExternalId, Locale, Name, Username, fold};
 
 /// What a user is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, ToSchema)]
@@ -90,6 +90,11 @@ impl Status {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
 /// An entry of a tenant's list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
@@ -119,6 +124,12 @@ pub struct User {
     /// What it holds.
     #[serde(flatten)]
     pub rights: Rights,
+    /// The fleets and tags it is in.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub groups: BTreeSet<GroupId>,
+    /// The language of its mails; lacking: the tenant's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locale: Option<Locale>,
     /// What the person signs in with, once active.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<Username>,
@@ -137,6 +148,9 @@ pub struct User {
     /// When the person last signed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_login_at: Option<Timestamp>,
+    /// Counts how often all its sessions were ended. Sessions and access tokens begun under an earlier count are over.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sessions: u32,
     /// Its seats.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub licences: BTreeMap<ProductId, Licence>,
@@ -167,6 +181,10 @@ pub struct Draft {
     pub employee_number: Option<EmployeeNumber>,
     /// What it holds.
     pub rights: Rights,
+    /// The fleets and tags it is in.
+    pub groups: BTreeSet<GroupId>,
+    /// The language of its mails.
+    pub locale: Option<Locale>,
 }
 
 impl Draft {
@@ -217,12 +235,15 @@ impl User {
             phone: draft.phone,
             employee_number: draft.employee_number,
             rights: draft.rights,
+            groups: draft.groups,
+            locale: draft.locale,
             username: None,
             invited: None,
             activated_at: None,
             suspended_at: None,
             deleted_at: None,
             last_login_at: None,
+            sessions: 0,
             licences: BTreeMap::new(),
             created_at: now,
             updated_at: now,
@@ -248,6 +269,15 @@ impl User {
                 Some(_) => Status::ActivationPending,
             }
         }
+    }
+
+    /// Whether it is one of the owners who can act: a tenant always has one (rule 5).
+    #[must_use]
+    pub fn is_acting_owner(&self) -> bool {
+        self.rights.class == Class::Owner
+            && self.activated_at.is_some()
+            && self.suspended_at.is_none()
+            && self.deleted_at.is_none()
     }
 
     /// A vehicle, a device, or a person without an address has no account: it is active once an app has activated

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::forms::NewUser;
+use super::references;
 use crate::context::Context;
 use crate::domain::audit::{Actor, Entry, Target};
 use crate::domain::id::{AuditId, Seed, UserId};
 use crate::domain::invitation::Offer;
 use crate::domain::licence::{Code, Licence};
-use crate::domain::permission::{Permission, Rights};
+use crate::domain::permission::Permission;
+use crate::domain::powers::Powers;
 use crate::domain::refusal::Refusal;
 use crate::domain::tenant::{Product, Tenant};
 use crate::domain::user::User;
@@ -20,8 +22,8 @@ use crate::store::users::{Added, Addition};
 /// Who adds, to what, and how.
 #[derive(Debug)]
 pub struct Adding<'a> {
-    /// What the caller holds: nobody gives more than that.
-    pub rights: &'a Rights,
+    /// What the caller may do: nobody gives more than that.
+    pub powers: &'a Powers,
     /// The caller.
     pub actor: &'a UserId,
     /// The caller's tenant.
@@ -39,15 +41,28 @@ pub struct Adding<'a> {
 /// # Errors
 /// Everything that speaks against it.
 pub async fn add(ctx: &Context, adding: &Adding<'_>, new: NewUser) -> Result<User, ApiError> {
-    if !adding.rights.may_grant(&new.draft.rights) {
-        return Err(vec![Refusal::BeyondYourRights].into());
-    }
-    if !new.products.is_empty() && !adding.rights.permit(Permission::LicencesAssign) {
+    let NewUser {
+        draft,
+        account,
+        products: asked,
+    } = new;
+    let mut user = User::new(UserId::derive(adding.seed), draft, adding.now);
+    let account = account.as_ref();
+    let book = references::resolve(ctx, adding.powers, adding.tenant, &mut user, account).await?;
+    let permission = if adding.invite {
+        Permission::UsersInvite
+    } else {
+        Permission::UsersWrite
+    };
+    (adding.powers)
+        .may_make(permission, &user, &book)
+        .map_err(|refusal| vec![refusal])?;
+    if !asked.is_empty() && !adding.powers.permit(Permission::LicencesAssign) {
         return Err(ApiError::Forbidden);
     }
     let tenant = &adding.tenant.id;
-    let mut products = Vec::with_capacity(new.products.len());
-    for id in &new.products {
+    let mut products = Vec::with_capacity(asked.len());
+    for id in &asked {
         products.push(
             ctx.store
                 .product(tenant, id)
@@ -55,7 +70,7 @@ pub async fn add(ctx: &Context, adding: &Adding<'_>, new: NewUser) -> Result<Use
                 .ok_or_else(|| vec![Refusal::ProductNotFound(id.clone())])?,
         );
     }
-    let addition = adding.addition(new, products)?;
+    let addition = adding.addition(user, products)?;
     match ctx.store.add_user(tenant, &addition).await? {
         Added::Added => Ok(addition.user),
         Added::Before(user) => Ok(*user),
@@ -64,8 +79,7 @@ pub async fn add(ctx: &Context, adding: &Adding<'_>, new: NewUser) -> Result<Use
 }
 
 impl Adding<'_> {
-    fn addition(&self, new: NewUser, products: Vec<Product>) -> Result<Addition, ApiError> {
-        let mut user = User::new(UserId::derive(self.seed), new.draft, self.now);
+    fn addition(&self, mut user: User, products: Vec<Product>) -> Result<Addition, ApiError> {
         let licence = |product: &Product| {
             (
                 product.id.clone(),

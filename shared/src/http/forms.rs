@@ -1,19 +1,91 @@
 //! What callers fill in about a new user, and the list of users of a bulk operation.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::email::Email;
 use crate::domain::field::{Fault, Fields};
-use crate::domain::id::{ProductId, UserId};
-use crate::domain::permission::{Class, Rights, Role};
+use crate::domain::id::{AccountId, GroupId, ProductId, UserId};
+use crate::domain::permission::{Class, ModuleRight, Rights, Role, Scope};
 use crate::domain::phone::Phone;
 use crate::domain::tenant::Policy;
-use crate::domain::text::{EmployeeNumber, ExternalId, Name};
+use crate::domain::text::{EmployeeNumber, ExternalId, Locale, Module, Name};
 use crate::domain::user::{Draft, Kind};
 use crate::error::ApiError;
+
+/// What a user can see, as filled in: everything, or what is listed.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScopeForm {
+    /// Everything.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub all: bool,
+    /// Whoever is in one of these groups: ids, at most 50.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
+    /// Single users: ids, at most 50.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<String>,
+}
+
+impl ScopeForm {
+    /// Reads it; whether there are such groups and users is for [`super::references`] to say.
+    pub fn read(&self, fields: &mut Fields) -> Scope {
+        Scope {
+            all: self.all,
+            groups: ids(
+                fields,
+                "scope.groups",
+                &self.groups,
+                Scope::MOST,
+                GroupId::parse,
+            ),
+            users: ids(
+                fields,
+                "scope.users",
+                &self.users,
+                Scope::MOST,
+                UserId::parse,
+            ),
+        }
+    }
+}
+
+/// Reads rights in modules, by module.
+pub fn modules(
+    fields: &mut Fields,
+    form: &BTreeMap<String, ModuleRight>,
+) -> BTreeMap<Module, ModuleRight> {
+    if form.len() > MOST_LISTED {
+        let fault = Fault::new("out_of_range", format!("must be at most {MOST_LISTED}"));
+        fields.fault("modules", &fault);
+    }
+    let read = |(name, right): (&String, &ModuleRight)| {
+        let name = fields.take(&format!("modules.{name}"), Module::parse(name))?;
+        Some((name, *right))
+    };
+    form.iter().take(MOST_LISTED).filter_map(read).collect()
+}
+
+/// Reads a list of at most `most` ids, or names; what is listed twice counts once.
+pub fn ids<T: Ord>(
+    fields: &mut Fields,
+    field: &str,
+    texts: &[String],
+    most: usize,
+    parse: impl Fn(&str) -> Result<T, Fault>,
+) -> BTreeSet<T> {
+    if texts.len() > most {
+        let fault = Fault::new("out_of_range", format!("must be at most {most}"));
+        fields.fault(field, &fault);
+    }
+    let read =
+        |(index, text): (usize, &String)| fields.take(&format!("{field}[{index}]"), parse(text));
+    let texts = texts.iter().take(most).enumerate();
+    texts.filter_map(read).collect()
+}
 
 /// A new user, as filled in.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
@@ -42,8 +114,21 @@ pub struct UserForm {
     /// `limited` (default), `standard` or `owner`; at most the caller's own.
     #[schema(example = "limited")]
     pub class: Option<String>,
-    /// Roles, in class `standard`; only such as give no more than the caller has.
+    /// Roles: names of built-in ones or ids of the company's own; only such as give no more than the caller has. In
+    /// class `limited` only `driver`.
     pub roles: Vec<String>,
+    /// How far the user may go in which module of the fleet's apps; no further than the caller.
+    #[schema(example = json!({ "maps": "view" }))]
+    pub modules: BTreeMap<String, ModuleRight>,
+    /// What the user can see, where class and policy leave it to that.
+    pub scope: Option<ScopeForm>,
+    /// Ids of the fleets and tags it is in.
+    pub groups: Vec<String>,
+    /// Id of the customer's account it belongs to.
+    pub account: Option<String>,
+    /// The language of its mails, as a BCP 47 tag; lacking: the company's.
+    #[schema(example = "de-AT")]
+    pub locale: Option<String>,
     /// Products to assign a licence of.
     pub products: Vec<String>,
     /// Whether to invite at once; by default as the company's policy says.
@@ -55,12 +140,14 @@ pub struct UserForm {
 pub struct NewUser {
     /// What it is.
     pub draft: Draft,
+    /// The customer's account it belongs to.
+    pub account: Option<AccountId>,
     /// Products to assign a licence of.
     pub products: Vec<ProductId>,
 }
 
-/// The most roles, or products, of one user.
-const MOST_LISTED: usize = 40;
+/// The most roles, modules, groups or products of one user.
+pub const MOST_LISTED: usize = 40;
 
 impl UserForm {
     /// Reads the form under a tenant's policy.
@@ -85,31 +172,16 @@ impl UserForm {
         let class = fields
             .optional("class", self.class.as_deref(), Class::parse)
             .unwrap_or_default();
-        for (field, list) in [("roles", &self.roles), ("products", &self.products)] {
-            if list.len() > MOST_LISTED {
-                fields.fault(
-                    field,
-                    &Fault::new("out_of_range", format!("must be at most {MOST_LISTED}")),
-                );
-            }
-        }
-        let role = |(index, role): (usize, &String), fields: &mut Fields| {
-            fields.take(&format!("roles[{index}]"), Role::parse(role))
+        let roles = ids(fields, "roles", &self.roles, MOST_LISTED, Role::parse);
+        let groups = ids(fields, "groups", &self.groups, MOST_LISTED, GroupId::parse);
+        let scope = self.scope.as_ref();
+        let rights = Rights {
+            class,
+            roles,
+            modules: modules(fields, &self.modules),
+            scope: scope.map_or_else(Scope::default, |scope| scope.read(fields)),
+            accounts: Vec::new(),
         };
-        let roles: BTreeSet<Role> = self
-            .roles
-            .iter()
-            .take(MOST_LISTED)
-            .enumerate()
-            .filter_map(|each| role(each, fields))
-            .collect();
-        // A class that is none is told as that only.
-        if !roles.is_empty() && class != Class::Standard && !fields.faulty().contains("class") {
-            fields.fault(
-                "roles",
-                &Fault::new("class_without_roles", "are for class standard only"),
-            );
-        }
         let draft = Draft {
             kind,
             external_id: fields.optional(
@@ -128,7 +200,9 @@ impl UserForm {
                 self.employee_number.as_deref(),
                 EmployeeNumber::parse,
             ),
-            rights: Rights { class, roles },
+            rights,
+            groups,
+            locale: fields.optional("locale", self.locale.as_deref(), Locale::parse),
         };
         // What is given but faulty is told as faulty, not as missing too.
         let faulty = fields.faulty();
@@ -138,18 +212,16 @@ impl UserForm {
                 fields.fault(field, &fault);
             }
         }
-        let product = |(index, id): (usize, &String), fields: &mut Fields| {
-            fields.take(&format!("products[{index}]"), ProductId::parse(id))
-        };
-        let products: BTreeSet<ProductId> = self
-            .products
-            .iter()
-            .take(MOST_LISTED)
-            .enumerate()
-            .filter_map(|each| product(each, fields))
-            .collect();
+        let products = ids(
+            fields,
+            "products",
+            &self.products,
+            MOST_LISTED,
+            ProductId::parse,
+        );
         NewUser {
             draft,
+            account: fields.optional("account", self.account.as_deref(), AccountId::parse),
             products: products.into_iter().collect(),
         }
     }

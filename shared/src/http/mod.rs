@@ -2,6 +2,7 @@
 
 pub mod adding;
 pub mod forms;
+pub mod references;
 pub mod views;
 
 use jiff::Timestamp;

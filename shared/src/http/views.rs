@@ -1,19 +1,20 @@
 //! How the API shows users and the outcomes of bulk operations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::forms::ScopeForm;
 use super::time;
 use crate::domain::email::Email;
 use crate::domain::id::{ProductId, UserId};
 use crate::domain::invitation::MailState;
 use crate::domain::licence::{Licence, LicenceState};
-use crate::domain::permission::{Class, Role};
+use crate::domain::permission::{Class, ModuleRight};
 use crate::domain::phone::Phone;
-use crate::domain::text::{Device, EmployeeNumber, ExternalId, Name, Username};
+use crate::domain::text::{Device, EmployeeNumber, ExternalId, Locale, Name, Username};
 use crate::domain::user::{Kind, Status, User};
 use crate::store::bulk::Done;
 
@@ -48,8 +49,19 @@ pub struct UserView {
     pub employee_number: Option<String>,
     /// How far its power can reach.
     pub class: Class,
-    /// What it may do, in class `standard`.
-    pub roles: Vec<Role>,
+    /// What it may do, in class `standard`: names of built-in roles and ids of the company's own.
+    #[schema(example = json!(["user_manager"]))]
+    pub roles: Vec<String>,
+    /// How far it may go in which module of the fleet's apps.
+    pub modules: BTreeMap<String, ModuleRight>,
+    /// What it can see, where class and policy leave it to that.
+    pub scope: ScopeForm,
+    /// The fleets and tags it is in.
+    pub groups: Vec<String>,
+    /// The customer's account it belongs to.
+    pub account: Option<String>,
+    /// The language of its mails; none: the company's.
+    pub locale: Option<String>,
     /// What the person signs in with, once active.
     pub username: Option<String>,
     /// Where it stands.
@@ -119,7 +131,18 @@ impl UserView {
             phone: text(user.phone.as_ref().map(Phone::as_str)),
             employee_number: text(user.employee_number.as_ref().map(EmployeeNumber::as_str)),
             class: user.rights.class,
-            roles: user.rights.roles.iter().copied().collect(),
+            roles: texts(&user.rights.roles),
+            modules: (user.rights.modules.iter())
+                .map(|(module, right)| (module.to_string(), *right))
+                .collect(),
+            scope: ScopeForm {
+                all: user.rights.scope.all,
+                groups: texts(&user.rights.scope.groups),
+                users: texts(&user.rights.scope.users),
+            },
+            groups: texts(&user.groups),
+            account: user.rights.account().map(ToString::to_string),
+            locale: text(user.locale.as_ref().map(Locale::as_str)),
             username: text(user.username.as_ref().map(Username::as_str)),
             status: user.status(now),
             invitation: user.invited.as_ref().map(|invited| InvitationView {
@@ -136,6 +159,10 @@ impl UserView {
             version: user.version,
         }
     }
+}
+
+fn texts<T: ToString>(of: &BTreeSet<T>) -> Vec<String> {
+    of.iter().map(ToString::to_string).collect()
 }
 
 fn text(text: Option<&str>) -> Option<String> {

@@ -11,7 +11,8 @@ use crate::domain::audit::{Actor, Entry, Target};
 use crate::domain::id::{AuditId, Seed, TenantId, UserId};
 use crate::domain::invitation::{Invitation, MailState, Offer, expired};
 use crate::domain::letter::Mail;
-use crate::domain::permission::Rights;
+use crate::domain::permission::Permission;
+use crate::domain::powers::Powers;
 use crate::domain::refusal::Refusal;
 use crate::domain::user::User;
 
@@ -221,8 +222,8 @@ pub struct Inviting<'a> {
     pub tenant: &'a TenantId,
     /// Who invites.
     pub inviter: &'a UserId,
-    /// What that user holds: nobody invites above themselves.
-    pub rights: &'a Rights,
+    /// What that user may do: nobody invites above themselves.
+    pub powers: &'a Powers,
     /// What the offers are made from.
     pub seed: &'a Seed,
     /// Whether only users are meant who were invited before.
@@ -249,9 +250,7 @@ impl BulkChange for Inviting<'_> {
     const PARTS: usize = 3;
 
     fn decide(&self, user: &User) -> Result<bool, Refusal> {
-        if !self.rights.reach(&user.rights) {
-            return Err(Refusal::BeyondYourRights);
-        }
+        self.powers.may(Permission::UsersInvite, user)?;
         let offer = self.offer_to(user)?;
         let invited = user.invited.as_ref();
         match invited {

@@ -6,7 +6,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
 use super::Item;
-use crate::domain::id::{ExportId, ImportId, MailId, PlanId, ProductId, TenantId, UserId};
+use crate::domain::id::{
+    AccountId, ExportId, GroupId, ImportId, MailId, PlanId, ProductId, RoleId, TenantId, UserId,
+};
 
 /// The partition key's attribute.
 pub const PK: &str = "PK";
@@ -77,6 +79,18 @@ pub fn tenant(tenant: &TenantId) -> Key {
     Key::new(tenant_partition(tenant), "TENANT")
 }
 
+/// How many owners of the tenant can act.
+#[must_use]
+pub fn owners(tenant: &TenantId) -> Key {
+    Key::new(tenant_partition(tenant), "OWNERS")
+}
+
+/// The beginning of all defined roles' sort keys.
+pub const ROLE: &str = "ROLE#";
+/// The beginning of all groups' sort keys.
+pub const GROUP: &str = "GROUP#";
+/// The beginning of all accounts' sort keys.
+pub const ACCOUNT: &str = "ACCOUNT#";
 /// The beginning of all products' sort keys.
 pub const PRODUCT: &str = "PRODUCT#";
 /// The beginning of all imports' sort keys.
@@ -90,6 +104,24 @@ pub const EXTERNAL_ID: &str = "EXT#";
 #[must_use]
 pub fn product(tenant: &TenantId, product: &ProductId) -> Key {
     Key::new(tenant_partition(tenant), format!("{PRODUCT}{product}"))
+}
+
+/// A role that the tenant defined.
+#[must_use]
+pub fn role(tenant: &TenantId, role: &RoleId) -> Key {
+    Key::new(tenant_partition(tenant), format!("{ROLE}{role}"))
+}
+
+/// A group.
+#[must_use]
+pub fn group(tenant: &TenantId, group: &GroupId) -> Key {
+    Key::new(tenant_partition(tenant), format!("{GROUP}{group}"))
+}
+
+/// A customer's account.
+#[must_use]
+pub fn account(tenant: &TenantId, account: &AccountId) -> Key {
+    Key::new(tenant_partition(tenant), format!("{ACCOUNT}{account}"))
 }
 
 /// A user.

@@ -1,9 +1,11 @@
 //! The table: every read and every change. Each method takes the tenant first; nothing can be looked up without one,
 //! except what belongs to a person, a link or a job.
 
+pub mod accounts;
 pub mod bulk;
 pub mod exports;
 pub mod expression;
+pub mod groups;
 pub mod idempotency;
 pub mod imports;
 pub mod invitations;
@@ -11,6 +13,7 @@ pub mod keys;
 pub mod mails;
 pub mod meter;
 pub mod people;
+pub mod roles;
 pub mod signing_keys;
 pub mod tenants;
 pub mod transaction;

@@ -21,6 +21,9 @@ pub struct CodeHolder {
     pub product: ProductId,
 }
 
+/// Where a tenant keeps how many of its owners can act.
+const ACTING: &str = "acting";
+
 impl Store {
     /// A tenant.
     ///
@@ -75,6 +78,9 @@ impl<T: Clone> Transaction<'_, T> {
         taken: &T,
     ) -> Result<(), StoreError> {
         self.create(item(&keys::tenant(&tenant.id), tenant)?, taken.clone());
+        let mut owners = keys::owners(&tenant.id).item();
+        owners.insert(ACTING.to_owned(), n(0));
+        self.create(owners, taken.clone());
         for product in products {
             self.create(
                 item(&keys::product(&tenant.id, &product.id), product)?,
@@ -82,6 +88,21 @@ impl<T: Clone> Transaction<'_, T> {
             );
         }
         Ok(())
+    }
+
+    /// Counts the owners who can act, as one of them comes (`1`) or goes (`-1`); `last` when nobody would be left.
+    pub(super) fn count_owners(&mut self, tenant: &TenantId, by: i64, last: T) {
+        let left = if by < 0 {
+            Condition::exists().greater(ACTING, n(1))
+        } else {
+            Condition::exists()
+        };
+        self.update(
+            &keys::owners(tenant),
+            Change::new().add(ACTING, by),
+            left,
+            last,
+        );
     }
 
     /// Takes `count` seats of the product as read in `product`; fails with it as it now stands if others took seats

@@ -49,9 +49,12 @@ impl Unique {
         }
     }
 
-    /// What is unique about a user.
+    /// What is unique about a user. A deleted one gives its address and external ID free.
     #[must_use]
     pub fn of(user: &User) -> Vec<Self> {
+        if user.deleted_at.is_some() {
+            return Vec::new();
+        }
         let email = user.email.as_ref().map(|email| Self::Email(email.folded()));
         let external_id = user
             .external_id
@@ -480,8 +483,10 @@ impl<T: Clone> Transaction<'_, T> {
         Ok(())
     }
 
-    /// Makes `after` of the user read as `before`, guards included; [`Refusal::Busy`] if it changed meanwhile. The
-    /// version is counted up here.
+    /// Makes `after` of the user read as `before`, guards included; [`Refusal::Busy`] if it changed meanwhile,
+    /// [`Refusal::LastOwner`] if no owner would be left who can act. The version is counted up here.
+    ///
+    /// At most one user of a transaction may become, or cease to be, an acting owner.
     ///
     /// # Errors
     /// When it cannot be stored.
@@ -504,6 +509,11 @@ impl<T: Clone> Transaction<'_, T> {
             unchanged,
             tag(Refusal::Busy),
         );
+        match (before.is_acting_owner(), after.is_acting_owner()) {
+            (false, true) => self.count_owners(tenant, 1, tag(Refusal::Busy)),
+            (true, false) => self.count_owners(tenant, -1, tag(Refusal::LastOwner)),
+            _ => {}
+        }
         let (had, has) = (Unique::of(before), Unique::of(&after));
         for value in had.iter().filter(|value| !has.contains(value)) {
             self.delete(&value.key(tenant));

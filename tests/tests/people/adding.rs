@@ -79,7 +79,7 @@ async fn who_may_not_add_users_is_told_so() {
         ("lim", "limited", &[][..]),
         ("std", "standard", &[]),
         ("aud", "standard", &["auditor"]),
-        ("lic", "standard", &["licence_manager", "account_manager"]),
+        ("lic", "standard", &["licence_manager"]),
     ] {
         let colleague = company.owner.colleague(name, class, roles).await;
         let answer = colleague.post("/v1/users", form.clone()).await;

@@ -363,11 +363,8 @@ async fn a_limited_user_sees_itself_and_changes_nothing() {
     let company = world.company("Acme").await;
     let driver = company.owner.colleague("dora", "limited", &[]).await;
     let other = company.owner.add(json!({ "external_id": "D-1" })).await;
-    assert_eq!(
-        page(&driver, "").await,
-        json!({ "users": [], "next": null })
-    );
-    assert_eq!(names(&page(&driver, "email=dora").await), [""; 0]);
+    assert_eq!(names(&page(&driver, "").await), ["dora"]);
+    assert_eq!(names(&page(&driver, "email=owner").await), [""; 0]);
     assert_eq!(driver.get("/v1/me").await.expect(200)["id"], driver.user);
     assert_eq!(driver.show(&driver.user).await["name"], "dora");
     for user in [&other, &company.owner.user] {

@@ -1,7 +1,7 @@
 //! `sign-in`: sessions begin, go on and end.
 
 use jiff::SignedDuration;
-use muster_shared::domain::permission::{Class, Role};
+use muster_shared::domain::permission::{BuiltIn, Class, Role};
 use muster_tests::world::{Actor, Answer, PASSWORD, World, text};
 use serde_json::{Value, json};
 
@@ -391,7 +391,7 @@ async fn a_demotion_counts_at_once_for_changes_and_from_the_next_token_on_for_th
     let id = text(&session["user"]);
     change_user(&world, &company, &id, |user| {
         user.rights.class = Class::Standard;
-        user.rights.roles = [Role::Auditor].into();
+        user.rights.roles = [Role::BuiltIn(BuiltIn::Auditor)].into();
     })
     .await;
     assert_eq!(

@@ -1,0 +1,341 @@
+//! What somebody may do to whom, worked out from class, roles, scope and policy: the one home of rule 5.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::id::{AccountId, UserId};
+use super::permission::{BuiltIn, Class, ModuleRight, Permission, Rights, RoleBook, Scope};
+use super::refusal::Refusal;
+use super::tenant::{Policy, StandardSees};
+use super::text::Module;
+use super::user::User;
+
+/// Whom somebody sees. Everybody sees themself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sight {
+    /// Everybody in the tenant.
+    All,
+    /// Whoever belongs to this account or one below.
+    Account(AccountId),
+    /// Whoever is listed.
+    Listed(Scope),
+}
+
+impl Sight {
+    /// Whom the holder of these rights sees.
+    #[must_use]
+    pub fn of(rights: &Rights, policy: &Policy) -> Self {
+        let listed = || {
+            if rights.scope.all {
+                Self::All
+            } else {
+                Self::Listed(rights.scope.clone())
+            }
+        };
+        match (rights.class, rights.account()) {
+            (Class::Owner, _) => Self::All,
+            (Class::Standard, Some(account)) if rights.has(BuiltIn::AccountOwner) => {
+                Self::Account(account.clone())
+            }
+            // A customer's people see what they were given to see, whatever the tenant's own people do.
+            (_, Some(_)) => Self::Listed(Scope {
+                all: false,
+                ..rights.scope.clone()
+            }),
+            (Class::Standard, None) if policy.standard_sees == StandardSees::All => Self::All,
+            (Class::Standard | Class::Limited, None) => listed(),
+        }
+    }
+
+    /// Whether it takes in this user.
+    #[must_use]
+    pub fn sees(&self, user: &User) -> bool {
+        match self {
+            Self::All => true,
+            Self::Account(account) => user.rights.accounts.contains(account),
+            Self::Listed(scope) => {
+                scope.all
+                    || scope.users.contains(&user.id)
+                    || !scope.groups.is_disjoint(&user.groups)
+            }
+        }
+    }
+}
+
+/// What somebody may do.
+#[derive(Debug, Clone)]
+pub struct Powers {
+    /// Who; nobody where a file was dropped for the tenant.
+    pub user: Option<UserId>,
+    /// How far the power can reach.
+    pub class: Class,
+    /// What the roles permit.
+    pub permissions: BTreeSet<Permission>,
+    /// How far the power goes in the fleet's apps.
+    pub modules: BTreeMap<Module, ModuleRight>,
+    /// Whom it reaches.
+    pub sight: Sight,
+}
+
+impl Powers {
+    /// The powers of a user who holds these rights.
+    #[must_use]
+    pub fn of(user: Option<&UserId>, rights: &Rights, book: &RoleBook, sight: Sight) -> Self {
+        let permissions = match rights.class {
+            Class::Standard => book.permissions(&rights.roles),
+            Class::Owner | Class::Limited => BTreeSet::new(),
+        };
+        Self {
+            user: user.cloned(),
+            class: rights.class,
+            permissions,
+            modules: rights.modules.clone(),
+            sight,
+        }
+    }
+
+    /// Whether the permission is held for everything that the sight takes in.
+    #[must_use]
+    pub fn permit(&self, permission: Permission) -> bool {
+        match self.class {
+            Class::Owner => true,
+            Class::Standard => {
+                permission == Permission::UsersRead || self.permissions.contains(&permission)
+            }
+            Class::Limited => permission == Permission::UsersRead,
+        }
+    }
+
+    /// Whether the permission is held for some users at least: who manages accounts manages the users in them.
+    #[must_use]
+    pub fn permit_for_some(&self, permission: Permission) -> bool {
+        self.permit(permission) || (managing(permission) && self.permit(Permission::AccountsManage))
+    }
+
+    /// Whether the user is seen.
+    #[must_use]
+    pub fn sees(&self, user: &User) -> bool {
+        self.user.as_ref() == Some(&user.id) || self.sight.sees(user)
+    }
+
+    /// Whether this may be done to the user: it must be seen, the permission held for it, and its class no higher than
+    /// one's own (a user manager never touches owners).
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may(&self, permission: Permission, user: &User) -> Result<(), Refusal> {
+        if !self.sees(user) {
+            return Err(Refusal::UserNotFound);
+        }
+        let in_account = user.rights.account().is_some();
+        let permitted = self.permit(permission) || (in_account && self.permit_for_some(permission));
+        if permitted && user.rights.class <= self.class {
+            Ok(())
+        } else {
+            Err(Refusal::BeyondYourRights)
+        }
+    }
+
+    /// Whether such a user may be made, or be left so by a change: still seen, and holding nothing that one does not
+    /// hold oneself.
+    ///
+    /// # Errors
+    /// [`Refusal::BeyondYourRights`].
+    pub fn may_make(
+        &self,
+        permission: Permission,
+        user: &User,
+        book: &RoleBook,
+    ) -> Result<(), Refusal> {
+        if self.may(permission, user).is_ok() && self.may_grant(&user.rights, book) {
+            Ok(())
+        } else {
+            Err(Refusal::BeyondYourRights)
+        }
+    }
+
+    /// Whether these rights may be given to somebody: nobody grants more than they hold (rule 5).
+    #[must_use]
+    pub fn may_grant(&self, rights: &Rights, book: &RoleBook) -> bool {
+        let permissions = book.permissions(&rights.roles);
+        let modules = rights.modules.iter().all(|(module, right)| {
+            self.class == Class::Owner || self.modules.get(module).is_some_and(|own| own >= right)
+        });
+        let scope = match &self.sight {
+            Sight::All => true,
+            Sight::Account(_) => !rights.scope.all && rights.scope.groups.is_empty(),
+            Sight::Listed(own) => !rights.scope.all && rights.scope.groups.is_subset(&own.groups),
+        };
+        rights.class <= self.class
+            && permissions
+                .iter()
+                .all(|permission| self.permit(*permission))
+            && modules
+            && scope
+    }
+}
+
+/// What a manager of accounts may do to the users in them.
+fn managing(permission: Permission) -> bool {
+    matches!(
+        permission,
+        Permission::UsersRead
+            | Permission::UsersWrite
+            | Permission::UsersDelete
+            | Permission::UsersInvite
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::super::id::{GroupId, Seed};
+    use super::super::permission::Role;
+    use super::super::user::Draft;
+    use super::*;
+
+    fn user(name: &str, rights: Rights) -> User {
+        let draft = Draft {
+            rights,
+            ..Draft::default()
+        };
+        User::new(
+            UserId::derive(&Seed::of(&[name])),
+            draft,
+            Timestamp::UNIX_EPOCH,
+        )
+    }
+
+    fn standard(roles: &[BuiltIn]) -> Rights {
+        Rights {
+            class: Class::Standard,
+            roles: roles.iter().copied().map(Role::BuiltIn).collect(),
+            ..Rights::default()
+        }
+    }
+
+    fn powers(user: &User) -> Powers {
+        let sight = Sight::of(&user.rights, &Policy::default());
+        Powers::of(Some(&user.id), &user.rights, &RoleBook::default(), sight)
+    }
+
+    fn account(name: &str) -> AccountId {
+        AccountId::derive(&Seed::of(&[name]))
+    }
+
+    #[test]
+    fn an_owner_may_everything_and_a_limited_user_only_reads() {
+        assert!(powers(&user("o", Rights::owner())).permit(Permission::TenantManage));
+        let limited = powers(&user("l", Rights::default()));
+        assert!(limited.permit(Permission::UsersRead));
+        assert!(!limited.permit(Permission::UsersInvite));
+    }
+
+    #[test]
+    fn a_standard_user_does_what_its_roles_permit() {
+        let manager = powers(&user("m", standard(&[BuiltIn::UserManager])));
+        assert!(manager.permit(Permission::UsersInvite));
+        assert!(!manager.permit(Permission::LicencesAssign));
+        let both = standard(&[BuiltIn::UserManager, BuiltIn::LicenceManager]);
+        assert!(powers(&user("b", both)).permit(Permission::LicencesAssign));
+    }
+
+    #[test]
+    fn nobody_grants_more_than_they_hold() {
+        let book = RoleBook::default();
+        let manager = powers(&user("m", standard(&[BuiltIn::UserManager])));
+        assert!(manager.may_grant(&standard(&[]), &book));
+        assert!(manager.may_grant(&standard(&[BuiltIn::UserManager]), &book));
+        assert!(!manager.may_grant(&standard(&[BuiltIn::LicenceManager]), &book));
+        assert!(!manager.may_grant(&Rights::owner(), &book));
+        let owner = powers(&user("o", Rights::owner()));
+        assert!(owner.may_grant(&Rights::owner(), &book));
+        let mut editor = standard(&[]);
+        editor.modules = [(Module::parse("maps").unwrap(), ModuleRight::Edit)].into();
+        assert!(owner.may_grant(&editor, &book));
+        assert!(!manager.may_grant(&editor, &book));
+        let other = user("other", Rights::owner());
+        let refused = manager.may(Permission::UsersWrite, &other);
+        assert_eq!(refused, Err(Refusal::BeyondYourRights));
+    }
+
+    #[test]
+    fn a_limited_user_sees_itself_and_what_is_listed() {
+        let fleet = GroupId::derive(&Seed::of(&["g"]));
+        let mut rights = Rights::default();
+        let (mut truck, friend) = (
+            user("truck", Rights::default()),
+            user("f", Rights::default()),
+        );
+        assert!(!powers(&user("l", rights.clone())).sees(&truck));
+        rights.scope.groups = [fleet.clone()].into();
+        rights.scope.users = [friend.id.clone()].into();
+        let limited = user("l", rights);
+        let powers = powers(&limited);
+        assert!(powers.sees(&limited) && powers.sees(&friend));
+        assert!(!powers.sees(&truck));
+        truck.groups = [fleet].into();
+        assert!(powers.sees(&truck));
+    }
+
+    #[test]
+    fn an_account_owner_manages_its_own_account_and_below_and_nothing_else() {
+        let mut rights = standard(&[BuiltIn::AccountOwner]);
+        rights.accounts = vec![account("a")];
+        let owner = powers(&user("ao", rights));
+        let within = |accounts: &[&str]| {
+            let rights = Rights {
+                accounts: accounts.iter().map(|name| account(name)).collect(),
+                ..Rights::default()
+            };
+            user("d", rights)
+        };
+        assert_eq!(owner.may(Permission::UsersInvite, &within(&["a"])), Ok(()));
+        assert_eq!(
+            owner.may(Permission::UsersWrite, &within(&["a", "b"])),
+            Ok(())
+        );
+        for other in [within(&[]), within(&["b"])] {
+            assert_eq!(
+                owner.may(Permission::UsersRead, &other),
+                Err(Refusal::UserNotFound)
+            );
+        }
+        assert!(!owner.permit(Permission::UsersWrite));
+        assert!(owner.permit_for_some(Permission::UsersWrite));
+        assert!(!owner.permit_for_some(Permission::LicencesAssign));
+    }
+
+    #[test]
+    fn an_account_manager_manages_users_in_accounts_only() {
+        let manager = powers(&user("am", standard(&[BuiltIn::AccountManager])));
+        let staff = user("s", Rights::default());
+        assert_eq!(
+            manager.may(Permission::UsersWrite, &staff),
+            Err(Refusal::BeyondYourRights)
+        );
+        let mut rights = standard(&[BuiltIn::AccountOwner]);
+        rights.accounts = vec![account("a")];
+        let book = RoleBook::default();
+        let customer = user("c", rights);
+        assert_eq!(
+            manager.may_make(Permission::UsersInvite, &customer, &book),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn where_the_policy_says_assigned_a_standard_user_sees_its_scope() {
+        let policy = Policy {
+            standard_sees: StandardSees::Assigned,
+            ..Policy::default()
+        };
+        let rights = standard(&[]);
+        assert_eq!(Sight::of(&rights, &policy), Sight::Listed(Scope::default()));
+        assert_eq!(Sight::of(&rights, &Policy::default()), Sight::All);
+        assert_eq!(Sight::of(&Rights::owner(), &policy), Sight::All);
+    }
+}

@@ -1,0 +1,137 @@
+//! What a user's rights and groups refer to: whether there are such roles, groups, users and accounts.
+
+use crate::context::Context;
+use crate::domain::field::{Fault, Fields};
+use crate::domain::group::Group;
+use crate::domain::id::{AccountId, GroupId, TenantId, UserId};
+use crate::domain::permission::{Rights, Role, RoleBook, unknown_role};
+use crate::domain::powers::Powers;
+use crate::domain::tenant::{Policy, ScopeKind, Tenant};
+use crate::domain::user::User;
+use crate::error::ApiError;
+
+/// Completes the user's rights by the way to its account, and checks all that they and the groups refer to.
+///
+/// # Errors
+/// Every field that refers to nothing, or to what the policy or the other fields rule out.
+pub async fn resolve(
+    ctx: &Context,
+    powers: &Powers,
+    tenant: &Tenant,
+    user: &mut User,
+    account: Option<&AccountId>,
+) -> Result<RoleBook, ApiError> {
+    let mut fields = Fields::new();
+    user.rights.accounts = path(ctx, &tenant.id, account, &mut fields).await?;
+    groups(ctx, tenant, user, &mut fields).await?;
+    single_users(ctx, powers, tenant, &user.rights, &mut fields).await?;
+    let book = roles(ctx, &tenant.id, &user.rights, &mut fields).await?;
+    let faulty = fields.faulty();
+    for (field, fault) in user.rights.contradictions() {
+        if !faulty.contains(field) {
+            fields.fault(field, &fault);
+        }
+    }
+    fields.finish(Some(book)).map_err(ApiError::Invalid)
+}
+
+/// The way to an account from the client at the top.
+async fn path(
+    ctx: &Context,
+    tenant: &TenantId,
+    account: Option<&AccountId>,
+    fields: &mut Fields,
+) -> Result<Vec<AccountId>, ApiError> {
+    let Some(id) = account else {
+        return Ok(Vec::new());
+    };
+    let account = ctx.store.account(tenant, id).await?;
+    if account.is_none() {
+        let fault = Fault::new("unknown_account", "is not an account of the company");
+        fields.fault("account", &fault);
+    }
+    Ok(account.map(|account| account.path).unwrap_or_default())
+}
+
+async fn groups(
+    ctx: &Context,
+    tenant: &Tenant,
+    user: &User,
+    fields: &mut Fields,
+) -> Result<(), ApiError> {
+    let scope = &user.rights.scope;
+    let ids: Vec<GroupId> = user.groups.union(&scope.groups).cloned().collect();
+    let found = ctx.store.groups(&tenant.id, &ids).await?;
+    let of = |id: &GroupId| {
+        let found: Option<&Group> = found.iter().flatten().find(|group| group.id == *id);
+        found
+    };
+    let unknown = Fault::new(
+        "unknown_group",
+        "names a group that the company does not have",
+    );
+    if !user.groups.iter().all(|id| of(id).is_some()) {
+        fields.fault("groups", &unknown);
+    }
+    if !scope.groups.iter().all(|id| of(id).is_some()) {
+        fields.fault("scope.groups", &unknown);
+    }
+    let kinds = &tenant.policy.scope_kinds;
+    let listed = scope.groups.iter().filter_map(of);
+    for kind in listed.map(|group| group.kind.scope_kind()) {
+        if !kinds.contains(&kind) {
+            fields.fault("scope.groups", &not_allowed());
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn single_users(
+    ctx: &Context,
+    powers: &Powers,
+    tenant: &Tenant,
+    rights: &Rights,
+    fields: &mut Fields,
+) -> Result<(), ApiError> {
+    let ids: Vec<UserId> = rights.scope.users.iter().cloned().collect();
+    let allowed = |policy: &Policy| policy.scope_kinds.contains(&ScopeKind::User);
+    if !ids.is_empty() && !allowed(&tenant.policy) {
+        fields.fault("scope.users", &not_allowed());
+        return Ok(());
+    }
+    let found = ctx.store.users(&tenant.id, &ids).await?;
+    let known = |user: &Option<User>| {
+        user.as_ref()
+            .is_some_and(|user| user.deleted_at.is_none() && powers.sees(user))
+    };
+    if !found.iter().all(known) {
+        let fault = Fault::new("unknown_user", "names a user that there is not");
+        fields.fault("scope.users", &fault);
+    }
+    Ok(())
+}
+
+fn not_allowed() -> Fault {
+    Fault::new(
+        "scope_kind_not_allowed",
+        "lists what the company's policy does not allow in a scope",
+    )
+}
+
+async fn roles(
+    ctx: &Context,
+    tenant: &TenantId,
+    rights: &Rights,
+    fields: &mut Fields,
+) -> Result<RoleBook, ApiError> {
+    let defined = |role: &Role| matches!(role, Role::Defined(_));
+    if !rights.roles.iter().any(defined) {
+        return Ok(RoleBook::default());
+    }
+    let book = ctx.store.role_book(tenant).await?;
+    if !rights.roles.iter().all(|role| book.knows(role)) {
+        fields.fault("roles", &unknown_role());
+    }
+    Ok(book)
+}
