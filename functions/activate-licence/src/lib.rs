@@ -142,10 +142,7 @@ async fn redeem(
                 id: user.id.clone(),
             },
             operation: "licences.activate".to_owned(),
-            targets: vec![
-                Target::of(&user.id)
-                    .after(serde_json::json!({ "product": holder.product, "device": device })),
-            ],
+            targets: vec![Target::changed(&user, &after)],
         };
         let mut transaction = Transaction::new(&ctx.store);
         transaction.edit_user(&holder.tenant, &user, &after, |_| ())?;

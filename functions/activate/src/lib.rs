@@ -367,10 +367,7 @@ async fn commit(
             id: user.id.clone(),
         },
         operation: "invitations.accept".to_owned(),
-        targets: vec![
-            Target::of(&user.id)
-                .after(serde_json::json!({ "username": credentials.person.username })),
-        ],
+        targets: vec![Target::changed(user, &active)],
     };
     transaction.audit(id, &entry)?;
     let Err(failed) = transaction.commit().await? else {

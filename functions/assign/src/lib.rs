@@ -228,14 +228,23 @@ impl Assigning {
         &self.caller.tenant
     }
 
-    fn licence(&self, user: &User) -> Licence {
+    /// The user with the licence, and the licence.
+    fn applied(&self, user: &User) -> (User, Licence) {
         let code = Code::derive(
             &self
                 .caller
                 .seed
                 .child(&format!("{}/{}/{}", self.product.id, user.id, user.version)),
         );
-        Licence::assigned(code, self.now)
+        let licence = Licence::assigned(code, self.now);
+        let mut after = User {
+            updated_at: self.now,
+            ..user.clone()
+        };
+        after
+            .licences
+            .insert(self.product.id.clone(), licence.clone());
+        (after, licence)
     }
 }
 
@@ -256,18 +265,13 @@ impl BulkChange for Assigning {
         place: usize,
         user: &User,
     ) -> Result<(), StoreError> {
-        let licence = self.licence(user);
+        let (after, licence) = self.applied(user);
         let holder = CodeHolder {
             tenant: self.tenant().clone(),
             user: user.id.clone(),
             product: self.product.id.clone(),
         };
         transaction.add_code(&licence.code, &holder, Part::User(place))?;
-        let mut after = User {
-            updated_at: self.now,
-            ..user.clone()
-        };
-        after.licences.insert(self.product.id.clone(), licence);
         transaction.edit_user(self.tenant(), user, &after, |_| Part::User(place))
     }
 
@@ -283,7 +287,7 @@ impl BulkChange for Assigning {
             &self.caller,
             "licences.assign",
             &self.product.id,
-            users,
+            users.iter().map(|user| (*user, self.applied(user).0)),
             self.now,
         )
     }
@@ -315,6 +319,18 @@ struct Unassigning {
     now: Timestamp,
 }
 
+impl Unassigning {
+    /// The user without the licence, and the licence.
+    fn applied(&self, user: &User) -> (User, Option<Licence>) {
+        let mut after = User {
+            updated_at: self.now,
+            ..user.clone()
+        };
+        let licence = after.licences.remove(&self.product);
+        (after, licence)
+    }
+}
+
 impl BulkChange for Unassigning {
     const PARTS: usize = 2;
 
@@ -329,11 +345,8 @@ impl BulkChange for Unassigning {
         place: usize,
         user: &User,
     ) -> Result<(), StoreError> {
-        let mut after = User {
-            updated_at: self.now,
-            ..user.clone()
-        };
-        if let Some(licence) = after.licences.remove(&self.product) {
+        let (after, licence) = self.applied(user);
+        if let Some(licence) = licence {
             transaction.remove_code(&licence.code);
         }
         transaction.edit_user(&self.caller.tenant, user, &after, |_| Part::User(place))
@@ -355,7 +368,7 @@ impl BulkChange for Unassigning {
             &self.caller,
             "licences.unassign",
             &self.product,
-            users,
+            users.iter().map(|user| (*user, self.applied(user).0)),
             self.now,
         )
     }
@@ -370,23 +383,20 @@ fn within_reach(caller: &Caller, user: &User) -> Result<(), Refusal> {
     }
 }
 
-fn audit(
+fn audit<'a>(
     transaction: &mut Transaction<'_, Part>,
     caller: &Caller,
     operation: &str,
     product: &ProductId,
-    users: &[&User],
+    users: impl Iterator<Item = (&'a User, User)>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let changed = users.map(|(before, after)| Target::changed(before, &after));
+    let targets: Vec<Target> = changed.chain([Target::of(product)]).collect();
     let label = format!(
         "{product}/{}",
-        users.first().map_or("", |user| user.id.as_str())
+        targets.first().map_or("", |target| target.id.as_str())
     );
-    let targets = users
-        .iter()
-        .map(|user| Target::of(&user.id))
-        .chain([Target::of(product)])
-        .collect();
     transaction.audit(
         &caller.tenant,
         &caller.entry(operation, &label, targets, now),

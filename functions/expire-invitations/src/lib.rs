@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use muster_shared::context::Context;
 use muster_shared::domain::audit::{Actor, Entry, Target};
 use muster_shared::domain::id::{AuditId, Seed, TenantId, UserId};
+use muster_shared::domain::user::Status;
 use muster_shared::error::Internal;
 use muster_shared::lambda::Function;
 use muster_shared::store::transaction::Transaction;
@@ -54,7 +55,11 @@ async fn end(
         at: now,
         actor: Actor::Schedule,
         operation: "invitations.expire".to_owned(),
-        targets: vec![Target::of(user)],
+        targets: vec![
+            Target::of(user)
+                .before(json!({ "status": Status::ActivationPending }))
+                .after(json!({ "status": Status::InvitationExpired })),
+        ],
     };
     let mut transaction = Transaction::new(&ctx.store);
     transaction.end_invitation(tenant, &invitation, now, ())?;

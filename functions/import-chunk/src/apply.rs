@@ -243,15 +243,17 @@ impl Applying<'_> {
                 Ok(draft) => draft,
                 Err(fault) => return Ok(Err(fault)),
             };
-            let user = User::new(step.user.clone(), draft, now);
-            match self.offer(&user, step.line, now) {
-                Some(offer) => {
-                    transaction.add_user(&self.tenant.id, &offer.applied(&user), tag)?;
-                    transaction.offer(&self.tenant.id, &offer, tag(Refusal::Busy))?;
-                }
-                None => transaction.add_user(&self.tenant.id, &user, tag)?,
+            let mut user = User::new(step.user.clone(), draft, now);
+            let offer = self.offer(&user, step.line, now);
+            if let Some(offer) = &offer {
+                user = offer.applied(&user);
             }
-            return Ok(Ok(Target::of(&step.user)));
+            transaction.add_user(&self.tenant.id, &user, tag)?;
+            if let Some(offer) = &offer {
+                transaction.offer(&self.tenant.id, offer, tag(Refusal::Busy))?;
+            }
+            // What else was said of it stands in the report, and on the user.
+            return Ok(Ok(Target::added(&user).plain()));
         }
         let Some(before) = current.filter(|user| Some(user.version) == step.version) else {
             return Ok(Err(moved_on()));
@@ -262,7 +264,7 @@ impl Applying<'_> {
                 if before.invited.is_some() && after.invited.is_none() {
                     transaction.withdraw_invitation(&self.tenant.id, &before.id);
                 }
-                Ok(Ok(Target::of(&step.user)))
+                Ok(Ok(Target::changed(before, &after)))
             }
             Ok(None) => Ok(Err(moved_on())),
             Err(refusal) => Ok(Err(refusal.into())),

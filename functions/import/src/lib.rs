@@ -6,7 +6,7 @@ mod plan;
 use std::cmp::Ordering;
 
 use muster_shared::context::Context;
-use muster_shared::domain::audit::{Actor, Entry, Target};
+use muster_shared::domain::audit::{Actor, Entry};
 use muster_shared::domain::id::{AuditId, ImportId, PlanId, Seed, TenantId};
 use muster_shared::domain::import::{Counts, Import, ImportState, RowProblem, Source};
 use muster_shared::domain::permission::{BuiltIn, Class, Permission, Rights, Role, RoleBook};
@@ -92,20 +92,23 @@ async fn find(ctx: &Context, source: &Source, object: &Object) -> Result<Option<
     );
     let mut transaction = Transaction::new(&ctx.store);
     transaction.add_import(tenant, &import, ())?;
-    transaction.audit(tenant, &entry(&import, "imports.drop", now))?;
+    transaction.audit(
+        tenant,
+        &entry(&import, "imports.drop", ImportState::Uploading, now),
+    )?;
     // An earlier delivery of the event may have begun it.
     let _ = transaction.commit().await?;
     Ok(ctx.store.import(tenant, &id).await?)
 }
 
-fn entry(import: &Import, operation: &str, at: jiff::Timestamp) -> Entry {
+fn entry(import: &Import, operation: &str, state: ImportState, at: jiff::Timestamp) -> Entry {
     let id = AuditId::derive(&Seed::of(&[operation, import.id.as_str()]));
     Entry {
         id,
         at,
         actor: import.actor.clone(),
         operation: operation.to_owned(),
-        targets: vec![Target::of(&import.id)],
+        targets: vec![import.moved(state)],
     }
 }
 
@@ -252,7 +255,10 @@ async fn commit_faultless(
         plan,
     };
     transaction.commit_import(&plan, import.planned, now, ())?;
-    transaction.audit(tenant, &entry(&import, "imports.commit", now))?;
+    transaction.audit(
+        tenant,
+        &entry(&import, "imports.commit", ImportState::Importing, now),
+    )?;
     // Somebody may have committed or cancelled it meanwhile.
     let _ = transaction.commit().await?;
     Ok(())

@@ -15,7 +15,7 @@ use muster_shared::error::Internal;
 use muster_shared::lambda::Function;
 use muster_shared::store::transaction::Transaction;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What runs, and how it is triggered.
 pub const FUNCTION: Function =
@@ -215,7 +215,7 @@ impl Request {
                 &Fault::new("out_of_range", "must be at most 40"),
             );
         }
-        let products = self
+        let products: Vec<Product> = self
             .products
             .iter()
             .enumerate()
@@ -238,7 +238,7 @@ impl Request {
                 at: now,
                 actor: Actor::Support,
                 operation: "tenants.provision".to_owned(),
-                targets: vec![Target::of(&id), Target::of(&owner.id)],
+                targets: self.targets(&id, &products, &offer.applied(&owner)),
             },
             tenant: Tenant {
                 id,
@@ -252,6 +252,26 @@ impl Request {
             offer,
         });
         fields.finish(setup)
+    }
+}
+
+impl Request {
+    /// What was set up, for the audit trail.
+    fn targets(&self, tenant: &TenantId, products: &[Product], owner: &User) -> Vec<Target> {
+        let company = Target::of(tenant).after(json!({
+            "name": self.name,
+            "policy": self.policy,
+            "locale": self.locale,
+            "currency": self.currency,
+        }));
+        let product = |product: &Product| {
+            Target::of(&product.id).after(json!({ "name": product.name, "seats": product.seats }))
+        };
+        let products = products.iter().map(product);
+        [company, Target::added(owner)]
+            .into_iter()
+            .chain(products)
+            .collect()
     }
 }
 

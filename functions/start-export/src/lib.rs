@@ -11,6 +11,7 @@ use muster_shared::http::{self, Request, Response};
 use muster_shared::lambda::Function;
 use muster_shared::store::transaction::Transaction;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::time::Duration;
 use utoipa::{OpenApi, ToSchema};
 
@@ -109,7 +110,12 @@ async fn start(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
             transaction.queue_export(&caller.tenant, &export, ())?;
             transaction.audit(
                 &caller.tenant,
-                &caller.entry("exports.start", "", vec![Target::of(&export.id)], now),
+                &caller.entry(
+                    "exports.start",
+                    "",
+                    vec![Target::of(&export.id).after(json!({ "format": format }))],
+                    now,
+                ),
             )?;
             // Its id follows from the request's key: what is there already is this very export.
             let _ = transaction.commit().await?;

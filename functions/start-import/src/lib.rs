@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use muster_shared::auth::Caller;
 use muster_shared::context::Context;
-use muster_shared::domain::audit::{Actor, Target};
+use muster_shared::domain::audit::Actor;
 use muster_shared::domain::field::Fields;
 use muster_shared::domain::id::ImportId;
 use muster_shared::domain::import::{Counts, Import, ImportState, RowProblem, Source};
@@ -188,7 +188,12 @@ async fn begin(ctx: &Context, caller: &Caller, request: &Request) -> Result<Resp
     transaction.add_import(&caller.tenant, &import, ())?;
     transaction.audit(
         &caller.tenant,
-        &caller.entry("imports.start", "", vec![Target::of(&id)], now),
+        &caller.entry(
+            "imports.start",
+            "",
+            vec![import.moved(ImportState::Uploading)],
+            now,
+        ),
     )?;
     // What is there already is this very import: its id follows from the seed kept with the request's key.
     let _ = transaction.commit().await?;
@@ -261,7 +266,7 @@ async fn commit(ctx: &Context, caller: &Caller, request: &Request) -> Result<Res
             &caller.entry(
                 "imports.commit",
                 import.id.as_str(),
-                vec![Target::of(&import.id)],
+                vec![import.moved(ImportState::Importing)],
                 now,
             ),
         )?;
@@ -297,7 +302,7 @@ async fn cancel(ctx: &Context, caller: &Caller, request: &Request) -> Result<Res
             &caller.entry(
                 "imports.cancel",
                 import.id.as_str(),
-                vec![Target::of(&import.id)],
+                vec![import.moved(ImportState::Cancelled)],
                 now,
             ),
         )?;

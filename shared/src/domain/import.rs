@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
-use super::audit::Actor;
+use super::audit::{Actor, Target};
 use super::id::{ImportId, PlanId, TenantId};
 
 /// Where an import stands.
@@ -223,6 +224,17 @@ impl Source {
 }
 
 impl Import {
+    /// The import as a target of an audit entry: from where it stands to `state`, or begun there.
+    #[must_use]
+    pub fn moved(&self, state: ImportState) -> Target {
+        let target = Target::of(&self.id).after(json!({ "state": state }));
+        if self.state == state {
+            target
+        } else {
+            target.before(json!({ "state": self.state }))
+        }
+    }
+
     /// An import whose file is awaited at `key`.
     #[must_use]
     pub fn begun(

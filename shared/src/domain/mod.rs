@@ -15,6 +15,7 @@ pub mod licence;
 pub mod password;
 pub mod permission;
 pub mod person;
+pub mod personal;
 pub mod phone;
 pub mod powers;
 pub mod refusal;

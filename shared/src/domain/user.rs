@@ -12,6 +12,7 @@ use super::id::{GroupId, ProductId, UserId};
 use super::invitation::{Invited, expired};
 use super::licence::{Licence, LicenceState};
 use super::permission::{Class, Rights};
+use super::personal::AuditKey;
 use super::phone::Phone;
 use super::tenant::{Policy, RequiredField};
 use super::text::{EmployeeNumber, ExternalId, Locale, Name, Username, fold};
@@ -160,6 +161,9 @@ pub struct User {
     pub updated_at: Timestamp,
     /// Counts its changes.
     pub version: u64,
+    /// What the audit trail keeps its personal values under; erased with the user, and with it what they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_key: Option<AuditKey>,
 }
 
 /// What is said of a user before it is one.
@@ -248,6 +252,8 @@ impl User {
             created_at: now,
             updated_at: now,
             version: 1,
+            // Without randomness, which is never seen, the trail tells of this user what is not personal.
+            audit_key: AuditKey::random().ok(),
         }
     }
 

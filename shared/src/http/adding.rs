@@ -16,7 +16,7 @@ use crate::domain::powers::Powers;
 use crate::domain::refusal::Refusal;
 use crate::domain::tenant::{Product, Tenant};
 use crate::domain::user::User;
-use crate::error::{ApiError, Internal};
+use crate::error::ApiError;
 use crate::store::users::{Added, Addition};
 
 /// Who adds, to what, and how.
@@ -107,8 +107,6 @@ impl Adding<'_> {
         let user = offer
             .as_ref()
             .map_or(user.clone(), |offer| offer.applied(&user));
-        let after = serde_json::to_value(super::views::UserView::new(&user, self.now, false))
-            .map_err(Internal::from)?;
         let entry = Entry {
             id: AuditId::derive(self.seed),
             at: self.now,
@@ -116,7 +114,7 @@ impl Adding<'_> {
                 id: self.actor.clone(),
             },
             operation: "users.add".to_owned(),
-            targets: vec![Target::of(&user.id).after(after)],
+            targets: vec![Target::added(&user)],
         };
         Ok(Addition {
             user,

@@ -237,6 +237,13 @@ impl Inviting<'_> {
         Offer::to(user, self.tenant, Some(self.inviter), self.seed, self.now)
     }
 
+    fn target(&self, user: &User) -> Target {
+        match self.offer_to(user) {
+            Ok(offer) => Target::changed(user, &offer.applied(user)),
+            Err(_) => Target::of(&user.id),
+        }
+    }
+
     fn operation(&self) -> &'static str {
         if self.again {
             "invitations.resend"
@@ -293,7 +300,7 @@ impl BulkChange for Inviting<'_> {
                 id: self.inviter.clone(),
             },
             operation: self.operation().to_owned(),
-            targets: users.iter().map(|user| Target::of(&user.id)).collect(),
+            targets: users.iter().map(|user| self.target(user)).collect(),
         };
         transaction.audit(self.tenant, &entry)
     }

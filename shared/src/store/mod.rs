@@ -69,6 +69,9 @@ pub enum StoreError {
     /// A value cannot be stored.
     #[error("a value cannot be stored: {0}")]
     Unstorable(#[from] serde_dynamo::Error),
+    /// The operating system has no randomness to give.
+    #[error("randomness: {0}")]
+    Random(#[from] getrandom::Error),
 }
 
 impl StoreError {

@@ -529,7 +529,8 @@ impl<T: Clone> Transaction<'_, T> {
     /// # Errors
     /// When it cannot be stored.
     pub fn audit(&mut self, tenant: &TenantId, entry: &Entry) -> Result<(), StoreError> {
-        self.replace(item(&keys::audit(tenant, entry.at, &entry.id), entry)?);
+        let key = keys::audit(tenant, entry.at, &entry.id);
+        self.replace(item(&key, &entry.record()?)?);
         Ok(())
     }
 }
