@@ -48,6 +48,12 @@ pub enum ApiError {
         /// The sentence.
         message: &'static str,
     },
+    /// An edit names no version that it was made from (RFC 6585, section 3).
+    #[error("no version is named")]
+    PreconditionRequired,
+    /// The thing has changed since the version that the edit was made from (RFC 9110, section 13.1.1).
+    #[error("the version is not the present one")]
+    PreconditionFailed,
     /// The link cannot be used, and why.
     #[error("the link cannot be used")]
     Link(LinkState),
@@ -216,6 +222,17 @@ impl ApiError {
                 ),
             },
             Self::WrongState { code, message } => (409, code, (*message).to_owned()),
+            Self::PreconditionRequired => (
+                428,
+                "precondition_required",
+                "Name the version that you changed in `If-Match`, as the `ETag` shows it."
+                    .to_owned(),
+            ),
+            Self::PreconditionFailed => (
+                412,
+                "precondition_failed",
+                "It has changed meanwhile; look at it again and repeat the change.".to_owned(),
+            ),
             Self::Link(state) => {
                 let (code, detail) = link_problem(*state);
                 (410, code, detail.to_owned())
@@ -304,6 +321,11 @@ impl ApiError {
                 "A newer link was sent; only the newest works.",
             ),
             ("link_revoked", 410, "The invitation was withdrawn."),
+            (
+                "precondition_failed",
+                412,
+                "It has changed since the version named in `If-Match`.",
+            ),
             ("too_large", 413, "The body is too large."),
             (
                 "invalid_fields",
@@ -314,6 +336,11 @@ impl ApiError {
                 "idempotency_key_reused",
                 422,
                 "The Idempotency-Key was used for another request.",
+            ),
+            (
+                "precondition_required",
+                428,
+                "An edit must name the version that it changes in `If-Match`.",
             ),
             (
                 "internal",
@@ -386,8 +413,10 @@ fn title(status: u16) -> &'static str {
         404 => "Not found",
         409 => "Conflict",
         410 => "Gone",
+        412 => "Changed meanwhile",
         413 => "Too large",
         422 => "Not acceptable input",
+        428 => "No version named",
         _ => "Internal error",
     }
 }

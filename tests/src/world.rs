@@ -367,6 +367,22 @@ impl<'w> Actor<'w> {
         .await
     }
 
+    /// PUT with a JSON body, of this version.
+    pub async fn put(&self, path: &str, version: u64, body: Value) -> Answer {
+        self.edit(Method::PUT, path, version, body).await
+    }
+
+    /// PATCH with a JSON body, of this version.
+    pub async fn patch(&self, path: &str, version: u64, body: Value) -> Answer {
+        self.edit(Method::PATCH, path, version, body).await
+    }
+
+    async fn edit(&self, method: Method, path: &str, version: u64, body: Value) -> Answer {
+        let request = self.request(method, path);
+        let request = request.header("If-Match", format!("\"{version}\""));
+        self.send(request.json(&body)).await
+    }
+
     /// DELETE.
     pub async fn delete(&self, path: &str) -> Answer {
         self.send(self.request(Method::DELETE, path)).await

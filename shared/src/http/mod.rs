@@ -8,7 +8,8 @@ pub mod views;
 use jiff::Timestamp;
 use lambda_http::aws_lambda_events::query_map::QueryMap;
 use lambda_http::http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_MATCH, LOCATION, RETRY_AFTER,
+    WWW_AUTHENTICATE,
 };
 use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::request::RequestContext;
@@ -132,6 +133,41 @@ pub fn path_id<T>(
     let parameters = request.path_parameters();
     let text = parameters.first(name).ok_or(ApiError::NotFound)?;
     parse(text).map_err(|_| ApiError::NotFound)
+}
+
+/// The version that an edit was made from, by its `If-Match`: one strong entity tag as [`tagged`] gives it. `*` names
+/// none, and a tag that is not of that form matches nothing.
+///
+/// # Errors
+/// When no version is named, none of ours is, or the header is not one entity tag.
+pub fn if_match(request: &Request) -> Result<u64, ApiError> {
+    let mut values = request.headers().get_all(IF_MATCH).iter();
+    let (value, more) = (values.next(), values.next());
+    let value = value.ok_or(ApiError::PreconditionRequired)?;
+    let text = value.to_str().map(str::trim).unwrap_or_default();
+    if text == "*" || (text.is_empty() && value.is_empty()) {
+        return Err(ApiError::PreconditionRequired);
+    }
+    let strong = text.strip_prefix("W/").unwrap_or(text);
+    let opaque = strong
+        .strip_prefix('"')
+        .and_then(|tag| tag.strip_suffix('"'));
+    match opaque.filter(|tag| more.is_none() && !tag.contains('"')) {
+        None => Err(ApiError::field(
+            "If-Match",
+            &Fault::new("invalid_value", "must be one ETag, such as \"3\""),
+        )),
+        // A weak tag never matches strongly (RFC 9110, section 8.8.3.2).
+        Some(_) if text.starts_with("W/") => Err(ApiError::PreconditionFailed),
+        Some(tag) => {
+            let version: u64 = tag.parse().map_err(|_| ApiError::PreconditionFailed)?;
+            if version.to_string() == tag {
+                Ok(version)
+            } else {
+                Err(ApiError::PreconditionFailed)
+            }
+        }
+    }
 }
 
 /// 200 with a JSON body.
@@ -369,4 +405,35 @@ pub fn digest(parts: &[&[u8]]) -> String {
 #[must_use]
 pub fn time(at: Timestamp) -> String {
     format!("{at:.3}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `If-Match` with these values comes to: the version, or the problem's code.
+    fn matched(values: &[&str]) -> Result<u64, String> {
+        let mut request = Request::new(Body::Empty);
+        for value in values {
+            let value = HeaderValue::from_str(value).unwrap();
+            request.headers_mut().append(IF_MATCH, value);
+        }
+        if_match(&request).map_err(|error| error.problem().code)
+    }
+
+    #[test]
+    fn an_edit_names_one_version() {
+        assert_eq!(matched(&["\"3\""]), Ok(3));
+        for none in [&[][..], &["*"], &[""]] {
+            assert_eq!(matched(none), Err("precondition_required".to_owned()));
+        }
+        for foreign in ["\"x\"", "\"\"", "W/\"3\"", "\"03\"", "\"+3\"", "\"-1\""] {
+            let failed = Err("precondition_failed".to_owned());
+            assert_eq!(matched(&[foreign]), failed, "{foreign}");
+        }
+        for unclear in [&["3"][..], &["\"3"], &["\"3\", \"4\""], &["\"3\"", "\"4\""]] {
+            let faulty = Err("invalid_fields".to_owned());
+            assert_eq!(matched(unclear), faulty, "{unclear:?}");
+        }
+    }
 }
