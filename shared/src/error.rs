@@ -7,6 +7,7 @@ use crate::domain::field::{Fault, FieldError};
 use crate::domain::invitation::LinkState;
 use crate::domain::password::HashError;
 use crate::domain::refusal::Refusal;
+use crate::domain::throttle::Wait;
 use crate::files::{FilesError, PlanError, SheetError};
 use crate::store::StoreError;
 
@@ -63,6 +64,12 @@ pub enum ApiError {
     /// The request with this idempotency key is still being carried out.
     #[error("in progress")]
     InProgress,
+    /// It was tried, or asked for, too often.
+    #[error("too many requests")]
+    TooMany {
+        /// When to come again.
+        retry_after: Wait,
+    },
     /// Something is broken on our side.
     #[error(transparent)]
     Internal(#[from] Internal),
@@ -160,6 +167,12 @@ impl From<Vec<Refusal>> for ApiError {
     }
 }
 
+impl From<Wait> for ApiError {
+    fn from(retry_after: Wait) -> Self {
+        Self::TooMany { retry_after }
+    }
+}
+
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
@@ -246,6 +259,12 @@ impl ApiError {
                 409,
                 "request_in_progress",
                 "The first request with this Idempotency-Key is still running.".to_owned(),
+            ),
+            Self::TooMany { .. } => (
+                429,
+                "too_many_requests",
+                "That was too often. Try again after as many seconds as Retry-After says."
+                    .to_owned(),
             ),
             Self::Internal(_) => (
                 500,
@@ -343,6 +362,11 @@ impl ApiError {
                 "An edit must name the version that it changes in `If-Match`.",
             ),
             (
+                "too_many_requests",
+                429,
+                "It was tried, or asked for, too often; `Retry-After` says when to come again.",
+            ),
+            (
                 "internal",
                 500,
                 "Something is broken on the service's side.",
@@ -354,6 +378,7 @@ impl ApiError {
                 match *code {
                     "user_not_found" | "product_not_found" => 404,
                     "beyond_your_rights" | "not_yourself" | "owner_protected" => 403,
+                    "too_many_invitations" | "no_invitations_left" => 429,
                     _ => 409,
                 },
                 *meaning,
@@ -367,6 +392,7 @@ fn refused_status(refusal: &Refusal) -> u16 {
     match refusal {
         Refusal::UserNotFound | Refusal::ProductNotFound(_) => 404,
         Refusal::BeyondYourRights | Refusal::NotYourself | Refusal::OwnerProtected => 403,
+        Refusal::TooManyInvitations | Refusal::NoInvitationsLeft => 429,
         Refusal::UserDeleted
         | Refusal::UserSuspended
         | Refusal::EmailTaken
@@ -417,6 +443,7 @@ fn title(status: u16) -> &'static str {
         413 => "Too large",
         422 => "Not acceptable input",
         428 => "No version named",
+        429 => "Too many requests",
         _ => "Internal error",
     }
 }

@@ -108,6 +108,7 @@ pub fn text(value: &Value) -> String {
 #[derive(Clone)]
 pub struct Actor<'w> {
     world: &'w World,
+    http: Client,
     /// The access token.
     pub token: Option<String>,
     /// The user's id.
@@ -172,8 +173,25 @@ impl World {
     pub fn nobody(&self) -> Actor<'_> {
         Actor {
             world: self,
+            http: self.http.clone(),
             token: None,
             user: String::new(),
+        }
+    }
+
+    /// Somebody who is not signed in and comes from this address, one of 127.0.0.0/8.
+    ///
+    /// # Panics
+    /// When it is no such address.
+    #[must_use]
+    pub fn nobody_at(&self, address: &str) -> Actor<'_> {
+        let address: std::net::IpAddr = address
+            .parse()
+            .unwrap_or_else(|error| panic!("{address}: {error}"));
+        let http = Client::builder().local_address(address).build();
+        Actor {
+            http: http.unwrap_or_else(|error| panic!("{error}")),
+            ..self.nobody()
         }
     }
 
@@ -304,6 +322,7 @@ impl World {
             .expect(200);
         Actor {
             world: self,
+            http: self.http.clone(),
             token: Some(text(&session["access_token"])),
             user: text(&session["user"]),
         }
@@ -391,7 +410,6 @@ impl<'w> Actor<'w> {
     /// A request as this actor, to be completed.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self
-            .world
             .http
             .request(method, format!("{}{path}", self.world.stack.url));
         match &self.token {

@@ -13,8 +13,10 @@ use muster_shared::domain::person::{Membership, Person};
 use muster_shared::domain::refusal::Refusal;
 use muster_shared::domain::tenant::Tenant;
 use muster_shared::domain::text::Username;
+use muster_shared::domain::throttle::Source;
 use muster_shared::domain::user::User;
 use muster_shared::error::{ApiError, Internal, Problem};
+use muster_shared::http::guessing::{self, Guess};
 use muster_shared::http::{self, Request, Response};
 use muster_shared::lambda::{Function, off_thread};
 use muster_shared::store::transaction::Transaction;
@@ -171,7 +173,7 @@ async fn check(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
 /// Sets username and password, once. A person who has a password already, from another company, joins with that one.
 #[utoipa::path(post, path = "/v1/activations", operation_id = "acceptInvitation", tag = "Activation", request_body = AcceptInvitation, security(()),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
-    responses((status = 200, description = "The user is active and can sign in", body = InvitationAccepted), (status = "4XX", description = "`link_expired`, `link_used`, `link_replaced`, `link_revoked`, `username_taken`, `wrong_credentials`, `invalid_fields`, `malformed_request`, `busy`", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The user is active and can sign in", body = InvitationAccepted), (status = "4XX", description = "`link_expired`, `link_used`, `link_replaced`, `link_revoked`, `username_taken`, `wrong_credentials`, `too_many_requests`, `invalid_fields`, `malformed_request`, `busy`", body = Problem, content_type = "application/problem+json")))]
 async fn accept(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let form: AcceptInvitation = http::parse_json(request)?;
     let followed = follow(ctx, &form.token).await?;
@@ -180,7 +182,7 @@ async fn accept(ctx: &Context, request: &Request) -> Result<Response, ApiError> 
     let username = form.username.clone().unwrap_or_default();
     let fingerprint = http::digest(&[form.token.as_bytes(), username.as_bytes()]);
     http::once(ctx, &scope, request, &fingerprint, async |_| {
-        http::ok(&activate(ctx, form, followed).await?)
+        http::ok(&activate(ctx, form, followed, &http::source(request)).await?)
     })
     .await
 }
@@ -192,10 +194,11 @@ async fn activate(
     ctx: &Context,
     form: AcceptInvitation,
     followed: Followed,
+    source: &Source,
 ) -> Result<InvitationAccepted, ApiError> {
     let token = form.token.clone();
     let (tenant, mut valid) = valid(followed)?;
-    let credentials = match Credentials::of(form, &valid, &tenant, ctx).await {
+    let credentials = match Credentials::of(ctx, form, &valid, &tenant, source).await {
         Ok(credentials) => credentials,
         Err(refusal) => {
             // Whoever lost against another use of the link is told so, not what the winner took.
@@ -205,7 +208,12 @@ async fn activate(
     };
     for _ in 0..TRIES {
         match commit(ctx, &tenant, &valid, &credentials).await? {
-            None => return Ok(accepted(&tenant, &valid, &credentials)),
+            None => {
+                if credentials.new {
+                    guessing::learn_place(ctx, &credentials.person, source).await;
+                }
+                return Ok(accepted(&tenant, &valid, &credentials));
+            }
             Some(Hindrance::UsernameTaken) => return Err(Refusal::UsernameTaken.into()),
             Some(Hindrance::Moved) => (_, valid) = self::valid(follow(ctx, &token).await?)?,
         }
@@ -254,23 +262,31 @@ struct Credentials {
 
 impl Credentials {
     async fn of(
+        ctx: &Context,
         form: AcceptInvitation,
         valid: &Valid,
         tenant: &Tenant,
-        ctx: &Context,
+        source: &Source,
     ) -> Result<Self, ApiError> {
         match ctx.store.person(&valid.email.folded()).await? {
-            Some(person) => Self::existing(person, form).await,
+            Some(person) => Self::existing(ctx, person, form, source).await,
             None => Self::chosen(form, valid, tenant, ctx).await,
         }
     }
 
-    /// The person has a password: it must be given, and nothing is set anew.
-    async fn existing(person: Person, form: AcceptInvitation) -> Result<Self, ApiError> {
+    /// The person has a password: it must be given, and nothing is set anew. A wrong one is a guess as at sign-in.
+    async fn existing(
+        ctx: &Context,
+        person: Person,
+        form: AcceptInvitation,
+        source: &Source,
+    ) -> Result<Self, ApiError> {
         let password = Password::presented(form.password)
             .map_err(|fault| ApiError::field("password", &fault))?;
+        let guess = Guess::begin(ctx, person.email.as_str(), source).await?;
         let hash = person.password.clone();
         if off_thread(move || password.matches(Some(&hash))).await? {
+            guess.right(ctx, &person).await;
             Ok(Self { person, new: false })
         } else {
             Err(ApiError::WrongCredentials)

@@ -14,6 +14,7 @@ use muster_shared::domain::session::{IDLE, RefreshToken, Session};
 use muster_shared::domain::text::{MOST_FOLDED, fold};
 use muster_shared::domain::user::{Status, User};
 use muster_shared::error::{ApiError, Internal, Problem};
+use muster_shared::http::guessing::Guess;
 use muster_shared::http::{self, Request, Response};
 use muster_shared::lambda::{Function, off_thread};
 use serde::{Deserialize, Serialize};
@@ -138,8 +139,9 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
 /// Sign in
 ///
 /// By e-mail address or username. The answer is the same, in the same time, for a wrong password and for somebody unknown.
+/// After some wrong passwords each further attempt has to wait longer, up to a quarter of an hour; a success forgives them.
 #[utoipa::path(post, path = "/v1/sessions", operation_id = "signIn", tag = "Sessions", request_body = SignIn, security(()),
-    responses((status = 200, description = "Signed in, or the companies to choose from", body = SignedIn), (status = "4XX", description = "`wrong_credentials`, `invalid_fields`, `malformed_request`", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "Signed in, or the companies to choose from", body = SignedIn), (status = "4XX", description = "`wrong_credentials`, `too_many_requests`, `invalid_fields`, `malformed_request`", body = Problem, content_type = "application/problem+json")))]
 async fn sign_in(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let SignIn {
         login,
@@ -150,29 +152,29 @@ async fn sign_in(ctx: &Context, request: &Request) -> Result<Response, ApiError>
     let password = fields.take("password", Password::presented(password));
     let tenant = fields.optional("tenant", tenant.as_deref(), TenantId::parse);
     let password = fields.finish(password).map_err(ApiError::Invalid)?;
+    let source = http::source(request);
+    let guess = Guess::begin(ctx, &login, &source).await?;
     let person = find_person(ctx, &login).await?;
     let hash = person.as_ref().map(|person| person.password.clone());
     let right = off_thread(move || password.matches(hash.as_ref())).await?;
     let person = person.filter(|_| right).ok_or(ApiError::WrongCredentials)?;
     let mut open = open_memberships(ctx, &person, tenant.as_ref()).await?;
-    match open.len() {
-        0 => Err(ApiError::WrongCredentials),
-        1 => {
-            let (membership, user) = open.remove(0);
-            http::ok(&SignedIn::Session(
-                begin(ctx, &membership.tenant, &user).await?,
-            ))
-        }
-        _ => {
-            let tenants = open.into_iter().map(|(membership, _)| TenantView {
-                id: membership.tenant.to_string(),
-                name: membership.tenant_name,
-            });
-            http::ok(&SignedIn::Choose {
-                tenants: tenants.collect(),
-            })
-        }
+    if open.is_empty() {
+        return Err(ApiError::WrongCredentials);
     }
+    guess.right(ctx, &person).await;
+    if open.len() == 1 {
+        let (membership, user) = open.remove(0);
+        let session = begin(ctx, &membership.tenant, &user).await?;
+        return http::ok(&SignedIn::Session(session));
+    }
+    let tenants = open.into_iter().map(|(membership, _)| TenantView {
+        id: membership.tenant.to_string(),
+        name: membership.tenant_name,
+    });
+    http::ok(&SignedIn::Choose {
+        tenants: tenants.collect(),
+    })
 }
 
 /// Looks a person up with as many reads whether or not there is one.

@@ -22,4 +22,5 @@ pub mod refusal;
 pub mod session;
 pub mod tenant;
 pub mod text;
+pub mod throttle;
 pub mod user;

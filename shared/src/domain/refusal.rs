@@ -43,6 +43,10 @@ pub enum Refusal {
     NotDeleted,
     /// It changed again and again while it was being changed.
     Busy,
+    /// The user has got as many invitations today as anybody may get.
+    TooManyInvitations,
+    /// The tenant has sent as many invitations today as it may.
+    NoInvitationsLeft,
 }
 
 impl Refusal {
@@ -88,6 +92,14 @@ impl Refusal {
             "busy",
             "It was being changed by others at the same time; try again.",
         ),
+        (
+            "too_many_invitations",
+            "The user has got as many invitations within a day as anybody may get; try again tomorrow.",
+        ),
+        (
+            "no_invitations_left",
+            "The company has sent all the invitations that it may send today; try again tomorrow.",
+        ),
     ];
 
     /// The code, for programs.
@@ -123,6 +135,8 @@ impl Refusal {
             Self::NotSuspended => 16,
             Self::NotDeleted => 17,
             Self::Busy => 18,
+            Self::TooManyInvitations => 19,
+            Self::NoInvitationsLeft => 20,
         };
         Self::CODES[index]
     }

@@ -2,6 +2,7 @@
 
 pub mod adding;
 pub mod forms;
+pub mod guessing;
 pub mod references;
 pub mod views;
 
@@ -21,6 +22,7 @@ use sha2::{Digest, Sha256};
 use crate::context::Context;
 use crate::domain::field::Fault;
 use crate::domain::id::{Seed, base32};
+use crate::domain::throttle::Source;
 use crate::error::ApiError;
 use crate::store::idempotency::{Answer, Claim};
 
@@ -43,6 +45,17 @@ pub fn route(request: &Request) -> String {
             context.route_key.clone().unwrap_or_default()
         }
         _ => String::new(),
+    }
+}
+
+/// Where a request comes from, as the gateway saw it: what a client says of itself in headers does not count.
+#[must_use]
+pub fn source(request: &Request) -> Source {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => {
+            Source::of(context.http.source_ip.as_deref().unwrap_or_default())
+        }
+        _ => Source::of(""),
     }
 }
 
@@ -279,6 +292,11 @@ pub fn problem(error: &ApiError) -> Response {
         response
             .headers_mut()
             .insert(RETRY_AFTER, HeaderValue::from_static("2"));
+    }
+    if let ApiError::TooMany { retry_after } = error {
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from(retry_after.seconds()));
     }
     response
 }

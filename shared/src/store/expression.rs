@@ -165,6 +165,7 @@ impl Condition {
 pub struct Change {
     set: Vec<(String, AttributeValue)>,
     add: Vec<(String, AttributeValue)>,
+    count: Vec<(String, AttributeValue)>,
     remove: Vec<String>,
 }
 
@@ -178,7 +179,10 @@ impl Change {
     /// Whether there is nothing to change.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.set.is_empty() && self.add.is_empty() && self.remove.is_empty()
+        self.set.is_empty()
+            && self.add.is_empty()
+            && self.count.is_empty()
+            && self.remove.is_empty()
     }
 
     /// Sets an attribute.
@@ -192,6 +196,14 @@ impl Change {
     #[must_use]
     pub fn add(mut self, path: &str, by: i64) -> Self {
         self.add
+            .push((path.to_owned(), AttributeValue::N(by.to_string())));
+        self
+    }
+
+    /// Adds to a number that counts from zero where it is not there.
+    #[must_use]
+    pub fn count(mut self, path: &str, by: i64) -> Self {
+        self.count
             .push((path.to_owned(), AttributeValue::N(by.to_string())));
         self
     }
@@ -241,6 +253,14 @@ impl Change {
         set.extend(self.add.into_iter().map(|(path, by)| {
             let path = names.path(&path);
             format!("{path} = {path} + {}", names.value(by))
+        }));
+        set.extend(self.count.into_iter().map(|(path, by)| {
+            let path = names.path(&path);
+            let zero = names.value(AttributeValue::N("0".to_owned()));
+            format!(
+                "{path} = if_not_exists({path}, {zero}) + {}",
+                names.value(by)
+            )
         }));
         part("SET", set);
         part(

@@ -9,6 +9,7 @@ use super::Item;
 use crate::domain::id::{
     AccountId, ExportId, GroupId, ImportId, MailId, PlanId, ProductId, RoleId, TenantId, UserId,
 };
+use crate::domain::throttle::Subject;
 
 /// The partition key's attribute.
 pub const PK: &str = "PK";
@@ -300,6 +301,18 @@ pub fn audit(tenant: &TenantId, at: Timestamp, id: impl Display) -> Key {
 #[must_use]
 pub fn idempotency(scope: &str, key: &str) -> Key {
     Key::new(format!("I#{scope}#{key}"), "REQUEST")
+}
+
+/// The rate bucket of a subject.
+#[must_use]
+pub fn bucket(subject: &Subject) -> Key {
+    Key::new(format!("R#{}", subject.as_str()), "BUCKET")
+}
+
+/// The rate bucket of a subject for the window with this number.
+#[must_use]
+pub fn window(subject: &Subject, window: i64) -> Key {
+    Key::new(format!("R#{}#{window}", subject.as_str()), "BUCKET")
 }
 
 /// The partition of the published signing keys.

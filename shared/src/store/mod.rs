@@ -16,6 +16,7 @@ pub mod people;
 pub mod roles;
 pub mod signing_keys;
 pub mod tenants;
+pub mod throttle;
 pub mod transaction;
 pub mod users;
 
@@ -354,6 +355,18 @@ impl Store {
         change: Change,
         condition: Condition,
     ) -> Result<bool, StoreError> {
+        let changed = self.update_if(key, change, condition).await?;
+        Ok(changed.is_ok())
+    }
+
+    /// Changes one item if the condition holds; otherwise the item that stood in the way, empty if there is none.
+    async fn update_if(
+        &self,
+        key: &Key,
+        change: Change,
+        condition: Condition,
+    ) -> Result<Result<(), Item>, StoreError> {
+        use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld;
         let mut names = Names::default();
         let change = change.build(&mut names);
         let condition = condition.build(&mut names);
@@ -368,23 +381,21 @@ impl Store {
             .set_expression_attribute_names(names.names())
             .set_expression_attribute_values(names.values());
         match update
+            .return_values_on_condition_check_failure(AllOld)
             .set_return_consumed_capacity(meter::wanted())
             .send()
             .await
         {
             Ok(done) => {
                 meter::write(done.consumed_capacity());
-                Ok(true)
+                Ok(Ok(()))
             }
-            Err(error)
-                if matches!(
-                    error.as_service_error(),
-                    Some(UpdateItemError::ConditionalCheckFailedException(_))
-                ) =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(StoreError::unavailable("update_item", &error)),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                    Ok(Err(failed.item().cloned().unwrap_or_default()))
+                }
+                _ => Err(StoreError::unavailable("update_item", &error)),
+            },
         }
     }
 

@@ -12,6 +12,7 @@ mod adding;
 mod listing;
 mod provisioning;
 mod sessions;
+mod throttling;
 mod tokens;
 
 use muster_local::Mail;
