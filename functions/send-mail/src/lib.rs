@@ -10,7 +10,7 @@ use muster_shared::domain::invitation::{
 use muster_shared::domain::letter::Mail;
 use muster_shared::domain::permission::Class;
 use muster_shared::domain::tenant::{Product, Tenant};
-use muster_shared::domain::text::Name;
+use muster_shared::domain::text::{Locale, Name};
 use muster_shared::domain::user::User;
 use muster_shared::error::Internal;
 use muster_shared::lambda::{Function, outbox_keys};
@@ -156,6 +156,7 @@ impl Addressed {
         let inviter = self.inviter.as_ref().map(User::display_name);
         let letter = Letter::Invitation(mail::Invitation {
             tenant: self.tenant.name.as_str(),
+            account: None,
             recipient: first_name,
             inviter: inviter.as_deref(),
             link: &link,
@@ -165,8 +166,9 @@ impl Addressed {
             first_owner: self.inviter.is_none() && self.user.rights.class == Class::Owner,
             sign_in_as: Some(mail.to.as_str()),
         });
+        let locale = self.user.locale.as_ref().map_or("", Locale::as_str);
         letter
-            .render(self.tenant.locale.as_str())
+            .render(&[locale, self.tenant.locale.as_str()])
             .map_err(|_| Internal::Broken("the letter cannot be rendered"))
     }
 }

@@ -1,6 +1,9 @@
 //! Mail: letters become subject, text and HTML here, and leave through SES.
 
 mod clean;
+mod language;
+mod letter;
+mod page;
 mod render;
 
 use aws_sdk_sesv2::Client;
@@ -10,7 +13,11 @@ use aws_sdk_sesv2::types::{
     Body, Content, Destination, EmailContent, Message, MessageHeader, MessageTag,
 };
 
-pub use render::{AppLink, Invitation, Letter, Product, RenderError, Rendered};
+pub use letter::{
+    AppLink, EmailChangeConfirm, EmailChangeNotice, EmailChanged, Invitation, Letter,
+    PasswordChanged, PasswordReset, Product,
+};
+pub use render::{RenderError, Rendered};
 
 /// Sends mails through SES.
 #[derive(Debug, Clone)]
