@@ -426,6 +426,48 @@ async fn markup_in_a_name_arrives_as_text() {
 }
 
 #[tokio::test]
+async fn mails_come_in_the_language_of_the_recipient_and_else_of_the_company() {
+    let world = World::start().await;
+    let company = world
+        .company_with("Acme", json!({ "locale": "de-AT" }))
+        .await;
+    for (name, locale) in [("ada", "fr-CA"), ("grace", "ja"), ("hedy", "")] {
+        let mut form = json!({ "email": format!("{name}@drivers.example"), "invite": true });
+        if !locale.is_empty() {
+            form["locale"] = json!(locale);
+        }
+        company.owner.add(form).await;
+    }
+    for (address, subject, until) in [
+        (
+            company.owner_email.as_str(),
+            "Willkommen bei Muster: Richten Sie Acme ein",
+            "bis Dienstag, 3. März 2026, 08:00 Uhr UTC (in 24 Stunden)",
+        ),
+        (
+            "ada@drivers.example",
+            "Acme vous invite : créez votre compte",
+            "jusqu’au mardi 3 mars 2026 à 08:00 UTC (dans 24 heures)",
+        ),
+        (
+            "grace@drivers.example",
+            "Acme lädt Sie ein: Konto einrichten",
+            "bis Dienstag, 3. März 2026, 08:00 Uhr UTC (in 24 Stunden)",
+        ),
+        (
+            "hedy@drivers.example",
+            "Acme lädt Sie ein: Konto einrichten",
+            "bis Dienstag, 3. März 2026, 08:00 Uhr UTC (in 24 Stunden)",
+        ),
+    ] {
+        let mails = world.mails_to(address).await;
+        assert_eq!(mails[0].subject, subject);
+        let words = mails[0].text.replace('\n', " ");
+        assert!(words.contains(until), "{words}");
+    }
+}
+
+#[tokio::test]
 async fn the_same_request_again_gets_the_same_answer_and_adds_nobody() {
     let world = World::start().await;
     let company = world.company("Acme").await;
