@@ -358,7 +358,6 @@ async fn commit(
     };
     let membership = Membership {
         tenant: id.clone(),
-        tenant_name: tenant.name.to_string(),
         user: user.id.clone(),
     };
     let mut transaction = Transaction::new(&ctx.store);

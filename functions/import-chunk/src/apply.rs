@@ -83,9 +83,9 @@ impl Applying<'_> {
         let mut parts = 2;
         let fits = |step: &&Step| {
             parts += match (&step.said, step.outcome) {
-                // The user and its guards, and an invitation with its mail.
+                // The user and its guards, and an invitation with its mail and membership.
                 (Ok(said), Outcome::Created) if said.email.is_none() => 2,
-                (Ok(_), Outcome::Created) => 3 + if self.invites() { 2 } else { 0 },
+                (Ok(_), Outcome::Created) => 3 + if self.invites() { 3 } else { 0 },
                 // The user, the guards of old and new address, and the withdrawn invitation.
                 _ => 4,
             };

@@ -168,13 +168,15 @@ async fn sign_in(ctx: &Context, request: &Request) -> Result<Response, ApiError>
         let session = begin(ctx, &membership.tenant, &user).await?;
         return http::ok(&SignedIn::Session(session));
     }
-    let tenants = open.into_iter().map(|(membership, _)| TenantView {
-        id: membership.tenant.to_string(),
-        name: membership.tenant_name,
-    });
-    http::ok(&SignedIn::Choose {
-        tenants: tenants.collect(),
-    })
+    let mut tenants = Vec::with_capacity(open.len());
+    for (membership, _) in open {
+        let tenant = ctx.store.tenant(&membership.tenant).await?;
+        tenants.extend(tenant.map(|tenant| TenantView {
+            id: tenant.id.to_string(),
+            name: tenant.name.to_string(),
+        }));
+    }
+    http::ok(&SignedIn::Choose { tenants })
 }
 
 /// Looks a person up with as many reads whether or not there is one.
@@ -193,19 +195,26 @@ async fn find_person(ctx: &Context, login: &str) -> Result<Option<Person>, ApiEr
     Ok(ctx.store.person(&email).await?)
 }
 
-/// The memberships in which the person may act now.
+/// The memberships in which the person may act now: of users who have joined, and still have the person's address.
 async fn open_memberships(
     ctx: &Context,
     person: &Person,
     only: Option<&TenantId>,
 ) -> Result<Vec<(Membership, User)>, ApiError> {
+    let (email, now) = (person.email.folded(), ctx.clock.now());
+    let joined = |user: &User| {
+        // A vehicle can be active by its licence alone.
+        user.activated_at.is_some()
+            && user.status(now) == Status::Active
+            && Membership::leads_to(user, &email)
+    };
     let mut open = Vec::new();
-    for membership in ctx.store.memberships(&person.email.folded()).await? {
+    for membership in ctx.store.memberships(&email).await? {
         if only.is_some_and(|only| *only != membership.tenant) {
             continue;
         }
         let user = ctx.store.user(&membership.tenant, &membership.user).await?;
-        if let Some(user) = user.filter(|user| user.status(ctx.clock.now()) == Status::Active) {
+        if let Some(user) = user.filter(joined) {
             open.push((membership, user));
         }
     }

@@ -7,6 +7,7 @@ use super::email::Email;
 use super::id::{TenantId, UserId};
 use super::password::PasswordHash;
 use super::text::Username;
+use super::user::User;
 
 /// What a person signs in with.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -21,13 +22,21 @@ pub struct Person {
     pub created_at: Timestamp,
 }
 
-/// That a person is a user of a tenant.
+/// That the person behind an address is a user of a tenant, or is invited to be. Written with each invitation, and not
+/// undone: it is followed only to a user who still has the address ([`Membership::leads_to`]).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Membership {
     /// The tenant.
     pub tenant: TenantId,
-    /// The tenant's name, for choosing at sign-in.
-    pub tenant_name: String,
     /// The user that the person is there.
     pub user: UserId,
+}
+
+impl Membership {
+    /// Whether it still leads to this user: one whose address is that of the person.
+    #[must_use]
+    pub fn leads_to(user: &User, folded_email: &str) -> bool {
+        let email = user.email.as_ref();
+        user.deleted_at.is_none() && email.is_some_and(|email| email.folded() == folded_email)
+    }
 }

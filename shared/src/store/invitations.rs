@@ -12,6 +12,7 @@ use crate::domain::id::{AuditId, Seed, TenantId, UserId};
 use crate::domain::invitation::{Invitation, MailState, Offer, expired};
 use crate::domain::letter::Mail;
 use crate::domain::permission::Permission;
+use crate::domain::person::Membership;
 use crate::domain::powers::Powers;
 use crate::domain::refusal::Refusal;
 use crate::domain::user::User;
@@ -63,8 +64,9 @@ impl Store {
 }
 
 impl<T: Clone> Transaction<'_, T> {
-    /// Offers an invitation in place of any earlier one, and queues its mail; `repeated` if this very offer was made
-    /// before. The user is to be edited, or added, in the same transaction.
+    /// Offers an invitation in place of any earlier one, queues its mail, and notes with the address that there is
+    /// something to join: 3 parts; `repeated` if this very offer was made before. The user is to be edited, or added, in
+    /// the same transaction.
     ///
     /// # Errors
     /// When it cannot be stored.
@@ -78,6 +80,11 @@ impl<T: Clone> Transaction<'_, T> {
             &keys::invitation(tenant, &offer.invitation.user),
             &offer.invitation,
         )?);
+        let membership = Membership {
+            tenant: tenant.clone(),
+            user: offer.invitation.user.clone(),
+        };
+        self.add_membership(&offer.mail.to.folded(), &membership)?;
         self.queue_mail(&offer.mail, repeated)
     }
 
@@ -254,7 +261,7 @@ impl Inviting<'_> {
 }
 
 impl BulkChange for Inviting<'_> {
-    const PARTS: usize = 3;
+    const PARTS: usize = 4;
 
     fn decide(&self, user: &User) -> Result<bool, Refusal> {
         self.powers.may(Permission::UsersInvite, user)?;
