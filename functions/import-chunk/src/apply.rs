@@ -9,6 +9,7 @@ use muster_shared::domain::import::{Chunk, Exception, Import, Outcome};
 use muster_shared::domain::invitation::Offer;
 use muster_shared::domain::refusal::Refusal;
 use muster_shared::domain::tenant::{InviteOnCreate, Tenant};
+use muster_shared::domain::throttle::Subject;
 use muster_shared::domain::user::User;
 use muster_shared::error::Internal;
 use muster_shared::files::{PlanReader, PlanRow, RowFault, UserRow};
@@ -139,9 +140,45 @@ impl Applying<'_> {
         })
     }
 
-    /// Does a group in one transaction; none if another worker overtook. Steps that can no longer be done as planned
-    /// become exceptions, and the others are done without them.
+    /// Does a group; none if another worker overtook. The invitations that it sends are taken from the tenant's day
+    /// beforehand, not in its transaction: all workers share that count, and would wait for each other's
+    /// transactions. A crash between the two loses at most the few of one group.
     async fn apply(&self, chunk: &Chunk, group: &[Step]) -> Result<Option<Chunk>, Internal> {
+        let (subject, now) = (Subject::invitations(&self.tenant.id), self.ctx.clock.now());
+        let allowance = self.tenant.invitations();
+        let wanted = group.iter().filter(|step| self.to_invite(step)).count();
+        let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
+        let store = &self.ctx.store;
+        let granted = store.take_up_to(&subject, allowance, wanted, now).await?;
+        let mut left = granted;
+        let mut invited = |step: &Step| {
+            let invited = self.to_invite(step) && left > 0;
+            left -= u32::from(invited);
+            invited
+        };
+        let invited: Vec<bool> = group.iter().map(&mut invited).collect();
+        let (moved, used) = self.carry_out(chunk, group, &invited).await?;
+        if used < granted {
+            let unused = granted - used;
+            store.give_back(&subject, allowance, unused, now).await?;
+        }
+        Ok(moved)
+    }
+
+    /// Whether a step is to invite the user that it adds.
+    fn to_invite(&self, step: &Step) -> bool {
+        let address = |said: &UserRow| said.email.is_some();
+        step.outcome == Outcome::Created && self.invites() && step.said.as_ref().is_ok_and(address)
+    }
+
+    /// Does a group in one transaction, inviting whom `invited` says; how many were. Steps that can no longer be done as
+    /// planned become exceptions, and the others are done without them.
+    async fn carry_out(
+        &self,
+        chunk: &Chunk,
+        group: &[Step],
+        invited: &[bool],
+    ) -> Result<(Option<Chunk>, u32), Internal> {
         let mut refused: Vec<Option<RowFault>> = group
             .iter()
             .map(|step| step.said.as_ref().err().cloned())
@@ -153,23 +190,26 @@ impl Applying<'_> {
             let mut targets = Vec::new();
             for (place, step) in group.iter().enumerate() {
                 if refused[place].is_none() {
-                    match self.add(&mut transaction, place, step, current[place].as_ref(), now)? {
+                    let before = current[place].as_ref();
+                    match self.add(&mut transaction, place, step, before, invited[place], now)? {
                         Ok(target) => targets.push(target),
                         Err(fault) => refused[place] = Some(fault),
                     }
                 }
             }
-            let moved = moved(chunk, group, &refused);
+            let moved = self.moved(chunk, group, &refused, invited);
             transaction.checkpoint(self.plan, chunk, &moved, Part::Checkpoint)?;
             if !targets.is_empty() {
                 transaction.audit(&self.tenant.id, &entry(self.import, chunk, targets, now))?;
             }
             let Err(failed) = transaction.commit().await? else {
-                return Ok(Some(moved));
+                let used = refused.iter().zip(invited);
+                let used = used.filter(|(refused, invited)| refused.is_none() && **invited);
+                return Ok((Some(moved), u32::try_from(used.count()).unwrap_or(u32::MAX)));
             };
             for failed in failed {
                 match failed.tag {
-                    Part::Checkpoint => return Ok(None),
+                    Part::Checkpoint => return Ok((None, 0)),
                     Part::Step(place, refusal) => refused[place] = Some(refusal.into()),
                 }
             }
@@ -210,7 +250,7 @@ impl Applying<'_> {
             .collect())
     }
 
-    /// The invitation of a user who is added, where the tenant's policy invites at once and there is an address.
+    /// The invitation of a user who is added.
     fn offer(&self, user: &User, line: u64, now: Timestamp) -> Option<Offer> {
         let inviter = match &self.import.actor {
             Actor::User { id } => Some(id),
@@ -221,8 +261,7 @@ impl Applying<'_> {
             self.import.id.as_str(),
             &line.to_string(),
         ]);
-        self.invites()
-            .then(|| Offer::to(user, &self.tenant.id, inviter, &seed, now).ok())?
+        Offer::to(user, &self.tenant.id, inviter, &seed, now).ok()
     }
 
     /// Adds what a step needs to the transaction, or says why it can no longer be done.
@@ -232,6 +271,7 @@ impl Applying<'_> {
         place: usize,
         step: &Step,
         current: Option<&User>,
+        invited: bool,
         now: Timestamp,
     ) -> Result<Result<Target, RowFault>, StoreError> {
         let Ok(said) = &step.said else {
@@ -244,7 +284,7 @@ impl Applying<'_> {
                 Err(fault) => return Ok(Err(fault)),
             };
             let mut user = User::new(step.user.clone(), draft, now);
-            let offer = self.offer(&user, step.line, now);
+            let offer = invited.then(|| self.offer(&user, step.line, now)).flatten();
             if let Some(offer) = &offer {
                 user = offer.applied(&user);
             }
@@ -270,6 +310,45 @@ impl Applying<'_> {
             Err(refusal) => Ok(Err(refusal.into())),
         }
     }
+
+    /// The chunk with its checkpoint behind the group. Whose invitation was to go out and could not is told as well.
+    fn moved(
+        &self,
+        chunk: &Chunk,
+        group: &[Step],
+        refused: &[Option<RowFault>],
+        invited: &[bool],
+    ) -> Chunk {
+        let mut moved = chunk.clone();
+        for (place, step) in group.iter().enumerate() {
+            moved.next += 1;
+            let fault = refused[place].clone();
+            let outcome = if fault.is_some() {
+                Outcome::Refused
+            } else {
+                step.outcome
+            };
+            moved.done.add(outcome);
+            let not_invited = self.to_invite(step) && !invited[place];
+            if let Some(fault) = fault.or_else(|| not_invited.then(not_invited_today)) {
+                moved.exceptions.push(Exception {
+                    line: step.line,
+                    outcome,
+                    code: fault.code.to_owned(),
+                    message: fault.message,
+                });
+            }
+        }
+        moved
+    }
+}
+
+fn not_invited_today() -> RowFault {
+    RowFault {
+        code: Refusal::NoInvitationsLeft.code(),
+        message: "Added, but not invited: the company has sent all its invitations of the day."
+            .to_owned(),
+    }
 }
 
 fn moved_on() -> RowFault {
@@ -277,28 +356,6 @@ fn moved_on() -> RowFault {
         code: "changed_since_plan",
         message: "The user was changed after the plan was made; import the row again.".to_owned(),
     }
-}
-
-/// The chunk with its checkpoint behind the group.
-fn moved(chunk: &Chunk, group: &[Step], refused: &[Option<RowFault>]) -> Chunk {
-    let mut moved = chunk.clone();
-    for (step, refused) in group.iter().zip(refused) {
-        moved.next += 1;
-        moved.done.add(if refused.is_some() {
-            Outcome::Refused
-        } else {
-            step.outcome
-        });
-        if let Some(fault) = refused {
-            moved.exceptions.push(Exception {
-                line: step.line,
-                outcome: Outcome::Refused,
-                code: fault.code.to_owned(),
-                message: fault.message.clone(),
-            });
-        }
-    }
-    moved
 }
 
 fn entry(import: &Import, chunk: &Chunk, targets: Vec<Target>, at: Timestamp) -> Entry {

@@ -4,6 +4,8 @@ use muster_shared::auth::Caller;
 use muster_shared::context::Context;
 use muster_shared::domain::field::Fault;
 use muster_shared::domain::permission::Permission;
+use muster_shared::domain::tenant::Tenant;
+use muster_shared::domain::throttle::Spending;
 use muster_shared::error::{ApiError, Internal, Problem};
 use muster_shared::http::adding::{self, Adding};
 use muster_shared::http::forms::{UserForm, user_ids};
@@ -54,7 +56,7 @@ enum Invited {
 /// time counts from the moment the mail is sent. A user whose invitation stands already is left as it is.
 #[utoipa::path(post, path = "/v1/invitations", operation_id = "invite", tag = "Invitations", request_body = Invite,
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
-    responses((status = 200, description = "User by user", body = Invited), (status = 201, description = "The person added and invited", body = UserView), (status = "4XX", description = "`invalid_fields`, `email_taken`, `external_id_taken`, `no_seats_left`, `product_not_found`, `no_email`, `beyond_your_rights`, `unauthenticated`, `forbidden`; of single users also `user_not_found`, `user_deleted`, `user_suspended`, `already_active`, `busy`", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "User by user", body = Invited), (status = 201, description = "The person added and invited", body = UserView), (status = "4XX", description = "`invalid_fields`, `email_taken`, `external_id_taken`, `no_seats_left`, `product_not_found`, `no_email`, `beyond_your_rights`, `too_many_requests`, `unauthenticated`, `forbidden`; of single users also `user_not_found`, `user_deleted`, `user_suspended`, `already_active`, `too_many_invitations`, `no_invitations_left`, `busy`", body = Problem, content_type = "application/problem+json")))]
 async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, &request).await?;
     caller.require(Permission::UsersInvite)?;
@@ -84,12 +86,14 @@ async fn invite_users(
     users: &[String],
 ) -> Result<Response, ApiError> {
     let users = user_ids(users)?;
+    let tenant = tenant(ctx, caller).await?;
     let inviting = Inviting {
         tenant: &caller.tenant,
         inviter: &caller.user,
         powers: &caller.powers,
         seed: &caller.seed,
         again: false,
+        invitations: Spending::of(tenant.invitations()),
         now: ctx.clock.now(),
     };
     let done = ctx
@@ -105,11 +109,7 @@ async fn invite_person(
     person: &UserForm,
 ) -> Result<Response, ApiError> {
     caller.require(Permission::UsersWrite)?;
-    let tenant = ctx
-        .store
-        .tenant(&caller.tenant)
-        .await?
-        .ok_or(Internal::Broken("the token's tenant is gone"))?;
+    let tenant = tenant(ctx, caller).await?;
     let new = person.read(&tenant.policy)?;
     let now = ctx.clock.now();
     let user = adding::add(
@@ -129,4 +129,9 @@ async fn invite_person(
         &format!("/v1/users/{}", user.id),
         &UserView::new(&user, now, caller.powers.permit(Permission::LicencesAssign)),
     )
+}
+
+async fn tenant(ctx: &Context, caller: &Caller) -> Result<Tenant, ApiError> {
+    let tenant = ctx.store.tenant(&caller.tenant).await?;
+    Ok(tenant.ok_or(Internal::Broken("the token's tenant is gone"))?)
 }

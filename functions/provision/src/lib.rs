@@ -21,6 +21,9 @@ use serde_json::{Value, json};
 pub const FUNCTION: Function =
     Function::event("provision", |ctx, event| Box::pin(handle(ctx, event)));
 
+/// The most invitations a day that a tenant can be allowed.
+const MOST_INVITATIONS: u32 = 10_000_000;
+
 /// The tenant that support asks for.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,6 +42,8 @@ struct Request {
     /// More than one for a tenant with hundreds of thousands of users.
     #[serde(default = "one")]
     shards: u16,
+    #[serde(default = "Tenant::default_invitations_per_day")]
+    invitations_per_day: u32,
 }
 
 #[derive(Debug, Deserialize)]
@@ -208,6 +213,12 @@ impl Request {
                 &Fault::new("out_of_range", format!("must be 1 to {most}")),
             );
         }
+        if !(1..=MOST_INVITATIONS).contains(&self.invitations_per_day) {
+            fields.fault(
+                "invitations_per_day",
+                &Fault::new("out_of_range", format!("must be 1 to {MOST_INVITATIONS}")),
+            );
+        }
         // A user may be given all of them at once, and that is one transaction of at most 100 parts.
         if self.products.len() > 40 {
             fields.fault(
@@ -246,6 +257,7 @@ impl Request {
                 policy: self.policy.clone(),
                 locale,
                 currency,
+                invitations_per_day: self.invitations_per_day,
             },
             products,
             owner: offer.applied(&owner),

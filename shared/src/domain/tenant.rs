@@ -9,6 +9,7 @@ use super::field::Fault;
 use super::id::{ProductId, TenantId};
 use super::phone::PhonePolicy;
 use super::text::{Currency, Link, Locale, Title};
+use super::throttle::Allowance;
 
 /// What every user of a tenant must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -180,6 +181,23 @@ pub struct Tenant {
     pub locale: Locale,
     /// The currency of its rates.
     pub currency: Currency,
+    /// How many invitations it may send a day (midnight to midnight UTC), so that nobody floods others in its name.
+    #[serde(default = "Tenant::default_invitations_per_day")]
+    pub invitations_per_day: u32,
+}
+
+impl Tenant {
+    /// How many invitations a tenant may send a day unless support says otherwise.
+    #[must_use]
+    pub const fn default_invitations_per_day() -> u32 {
+        100_000
+    }
+
+    /// The invitations that it may send.
+    #[must_use]
+    pub fn invitations(&self) -> Allowance {
+        Allowance::per_day(self.invitations_per_day)
+    }
 }
 
 /// Where an app is to be had.

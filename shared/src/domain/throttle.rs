@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::email::fold_address;
-use super::id::{Seed, base32};
+use super::id::{Seed, TenantId, base32};
 use super::text::fold;
 
 /// How long to wait before coming again: whole seconds, at least one.
@@ -45,6 +45,12 @@ impl Subject {
     pub fn of(kind: &str, parts: &[&str]) -> Self {
         let named: Vec<&str> = [kind].into_iter().chain(parts.iter().copied()).collect();
         Self(base32(&Seed::of(&named).bytes::<20>("subject")))
+    }
+
+    /// The invitations that a tenant sends.
+    #[must_use]
+    pub fn invitations(tenant: &TenantId) -> Self {
+        Self::of("invitations", &[tenant.as_str()])
     }
 
     /// As it stands in the table.

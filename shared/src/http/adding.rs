@@ -74,6 +74,10 @@ pub async fn add(ctx: &Context, adding: &Adding<'_>, new: NewUser) -> Result<Use
     match ctx.store.add_user(tenant, &addition).await? {
         Added::Added => Ok(addition.user),
         Added::Before(user) => Ok(*user),
+        // Nothing else is in the way, so waiting helps.
+        Added::Refused(refusals) if refusals == [Refusal::NoInvitationsLeft] => {
+            Err(adding.tenant.invitations().wait(adding.now).into())
+        }
         Added::Refused(refusals) => Err(refusals.into()),
     }
 }
@@ -120,6 +124,7 @@ impl Adding<'_> {
             user,
             products,
             offer,
+            invitations: self.tenant.invitations(),
             entry,
         })
     }

@@ -5,16 +5,18 @@ use jiff::{SignedDuration, Timestamp};
 use super::bulk::{BulkChange, Part};
 use super::expression::{Change, Condition};
 use super::keys;
+use super::throttle::read_taken;
 use super::transaction::Transaction;
-use super::{BY_EXPIRY, Store, StoreError, item, s, seconds};
+use super::{BY_EXPIRY, Item, Store, StoreError, item, s, seconds};
 use crate::domain::audit::{Actor, Entry, Target};
 use crate::domain::id::{AuditId, Seed, TenantId, UserId};
-use crate::domain::invitation::{Invitation, MailState, Offer, expired};
+use crate::domain::invitation::{Invitation, MailState, Offer, expired, may_get_another};
 use crate::domain::letter::Mail;
 use crate::domain::permission::Permission;
 use crate::domain::person::Membership;
 use crate::domain::powers::Powers;
 use crate::domain::refusal::Refusal;
+use crate::domain::throttle::{Spending, Subject};
 use crate::domain::user::User;
 
 /// How long an invitation is kept after its end, for a cleanup that was held up.
@@ -235,6 +237,8 @@ pub struct Inviting<'a> {
     pub seed: &'a Seed,
     /// Whether only users are meant who were invited before.
     pub again: bool,
+    /// The invitations that the tenant may send today.
+    pub invitations: Spending,
     /// The present moment.
     pub now: Timestamp,
 }
@@ -267,16 +271,22 @@ impl BulkChange for Inviting<'_> {
         self.powers.may(Permission::UsersInvite, user)?;
         let offer = self.offer_to(user)?;
         let invited = user.invited.as_ref();
-        match invited {
+        let due = match invited {
             // This very request has done it before.
-            Some(invited) if invited.mail == offer.mail.id => Ok(false),
-            Some(_) if self.again => Ok(true),
-            None if self.again => Err(Refusal::NotInvited),
+            Some(invited) if invited.mail == offer.mail.id => false,
+            Some(_) if self.again => true,
+            None if self.again => return Err(Refusal::NotInvited),
             // A standing invitation whose mail is on its way or arrived stays; one that came to nothing is made anew.
-            Some(invited) => Ok(invited.state > MailState::Delivered
-                || invited.expires_at.is_some_and(|end| expired(end, self.now))),
-            None => Ok(true),
+            Some(invited) => {
+                invited.state > MailState::Delivered
+                    || invited.expires_at.is_some_and(|end| expired(end, self.now))
+            }
+            None => true,
+        };
+        if due {
+            may_get_another(user, self.now)?;
         }
+        Ok(due)
     }
 
     fn add(
@@ -309,6 +319,29 @@ impl BulkChange for Inviting<'_> {
             operation: self.operation().to_owned(),
             targets: users.iter().map(|user| self.target(user)).collect(),
         };
+        let count = u32::try_from(users.len()).unwrap_or(u32::MAX);
+        transaction.take(
+            &Subject::invitations(self.tenant),
+            self.invitations.allowance,
+            count,
+            self.now,
+            Part::Shared,
+        );
         transaction.audit(self.tenant, &entry)
+    }
+
+    fn room(&self) -> Option<(usize, Refusal)> {
+        let left = usize::try_from(self.invitations.left()).unwrap_or(usize::MAX);
+        Some((left, Refusal::NoInvitationsLeft))
+    }
+
+    fn done(&mut self, users: usize) {
+        self.invitations
+            .spend(u32::try_from(users).unwrap_or(u32::MAX));
+    }
+
+    fn learn(&mut self, found: Option<Item>) -> Result<(), StoreError> {
+        self.invitations.learn(read_taken(found)?);
+        Ok(())
     }
 }

@@ -17,6 +17,7 @@ use crate::domain::invitation::Offer;
 use crate::domain::refusal::Refusal;
 use crate::domain::tenant::Product;
 use crate::domain::text::fold;
+use crate::domain::throttle::{Allowance, Subject};
 use crate::domain::user::User;
 
 /// What a guard keeps: who has the value.
@@ -226,6 +227,8 @@ pub struct Addition {
     pub products: Vec<Product>,
     /// The invitation, if one goes out at once.
     pub offer: Option<Offer>,
+    /// The invitations that the tenant may send today.
+    pub invitations: Allowance,
     /// The audit entry.
     pub entry: Entry,
 }
@@ -318,6 +321,13 @@ impl Addition {
         }
         if let Some(offer) = &self.offer {
             transaction.offer(tenant, offer, AddPart::Refused(Refusal::Busy))?;
+            transaction.take(
+                &Subject::invitations(tenant),
+                self.invitations,
+                1,
+                offer.invitation.created_at,
+                AddPart::Refused(Refusal::NoInvitationsLeft),
+            );
         }
         transaction.audit(tenant, &self.entry)
     }

@@ -143,7 +143,8 @@ async fn however_many_resend_at_once_exactly_one_link_works_in_the_end() {
     let company = world.company("Acme").await;
     let person = json!({ "email": "ada@drivers.example", "invite": true });
     let users = [company.owner.add(person).await];
-    let all = join_all((0..5).map(|_| resend(&company.owner, &users))).await;
+    // With the first one as many as a user gets in a day.
+    let all = join_all((0..4).map(|_| resend(&company.owner, &users))).await;
     for answer in &all {
         assert_eq!(outcomes(answer), ["done"]);
     }

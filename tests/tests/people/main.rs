@@ -9,6 +9,7 @@
 
 mod activation;
 mod adding;
+mod flooding;
 mod listing;
 mod provisioning;
 mod sessions;
