@@ -75,6 +75,7 @@ fn merged() -> OpenApi {
         activate_licence::api(),
         start_import::api(),
         start_export::api(),
+        audit::api(),
     ];
     for part in parts {
         refuse_namesakes(&document, &part);

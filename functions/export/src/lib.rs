@@ -1,11 +1,14 @@
 //! Writes an export to the bucket.
 
+mod trail;
+
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
 use jiff::Timestamp;
 use muster_shared::context::Context;
 use muster_shared::domain::email::Email;
-use muster_shared::domain::export::{Export, ExportState, ExtraColumn};
+use muster_shared::domain::export::{Export, ExportOf, ExportState, ExtraColumn};
 use muster_shared::domain::id::TenantId;
 use muster_shared::domain::permission::Role;
 use muster_shared::domain::phone::Phone;
@@ -39,7 +42,10 @@ async fn handle(ctx: &Context, message: String) -> Result<(), Internal> {
     ctx.store
         .export_running(&tenant, &id, ctx.clock.now())
         .await?;
-    let rows = write(ctx, &tenant, &export).await?;
+    let rows = match export.of {
+        ExportOf::Users => write(ctx, &tenant, &export).await?,
+        ExportOf::Audit => trail::write(ctx, &tenant, &export).await?,
+    };
     Ok(ctx
         .store
         .export_ended(&tenant, &id, Some(rows), ctx.clock.now())
@@ -82,7 +88,16 @@ async fn write(ctx: &Context, tenant: &TenantId, export: &Export) -> Result<u64,
             None => break,
         }
     }
-    let mut file = sheet.finish()?;
+    upload(ctx, tenant, export, sheet.finish()?).await?;
+    Ok(rows)
+}
+
+async fn upload(
+    ctx: &Context,
+    tenant: &TenantId,
+    export: &Export,
+    mut file: File,
+) -> Result<(), Internal> {
     file.seek(SeekFrom::Start(0))?;
     let mut upload = ctx
         .files
@@ -95,8 +110,7 @@ async fn write(ctx: &Context, tenant: &TenantId, export: &Export) -> Result<u64,
         }
         upload.write(&buffer[..read]).await?;
     }
-    upload.finish().await?;
-    Ok(rows)
+    Ok(upload.finish().await?)
 }
 
 /// The columns of an export.

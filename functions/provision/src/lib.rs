@@ -128,7 +128,7 @@ async fn handle(ctx: &Context, event: Value) -> Result<Value, Internal> {
     };
     let mut transaction = Transaction::new(&ctx.store);
     let id = &setup.tenant.id;
-    transaction.add_tenant(&setup.tenant, &setup.products, &())?;
+    transaction.add_tenant(&setup.tenant, &setup.products, setup.entry.at, &())?;
     transaction.add_user(id, &setup.owner, |_| ())?;
     transaction.offer(id, &setup.offer, ())?;
     transaction.audit(id, &setup.entry)?;

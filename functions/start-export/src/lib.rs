@@ -1,18 +1,21 @@
 //! Begins and shows exports.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use muster_shared::auth::Caller;
 use muster_shared::context::Context;
-use muster_shared::domain::audit::Target;
-use muster_shared::domain::export::{Export, ExportState, ExtraColumn, Filter, Format};
+use muster_shared::domain::audit::{AuditFilter, Target};
+use muster_shared::domain::export::{Export, ExportOf, ExportState, ExtraColumn, Filter, Format};
+use muster_shared::domain::field::{Fault, Fields};
 use muster_shared::domain::id::ExportId;
-use muster_shared::domain::permission::{Class, Permission};
+use muster_shared::domain::permission::Class;
 use muster_shared::error::{ApiError, Problem};
 use muster_shared::http::{self, Request, Response};
 use muster_shared::lambda::Function;
 use muster_shared::store::transaction::Transaction;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::time::Duration;
 use utoipa::{OpenApi, ToSchema};
 
 /// What runs, and how it is triggered.
@@ -37,12 +40,15 @@ const LINK: Duration = Duration::from_mins(10);
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct StartExport {
-    /// What kind of file: `xlsx` (default) or `csv`.
+    /// What to export: `users` (default) or `audit`, the audit trail.
     #[serde(default)]
-    format: Format,
+    of: ExportOf,
+    /// What kind of file: `xlsx` or `csv`. By default `xlsx` of users, `csv` of the audit trail.
+    format: Option<Format>,
+    /// Which entries of the audit trail; all by default. Only with `of: audit`.
+    audit: Option<AuditFilter>,
     /// Which users; all by default.
-    #[serde(default)]
-    filter: Filter,
+    filter: Option<Filter>,
     /// Which columns after the usual ones: ID, Name, Username, Role, Email, Phone, Last Login, Employee Number,
     /// Company, Created, Updated, Status.
     #[serde(default)]
@@ -58,9 +64,11 @@ struct ExportView {
     id: String,
     /// Where it stands.
     state: ExportState,
+    /// What it is of.
+    of: ExportOf,
     /// What kind of file.
     format: Format,
-    /// How many users it holds, once done.
+    /// How many rows it holds, once done.
     rows: u64,
     /// Where the file can be fetched, for a few minutes; once done.
     url: Option<String>,
@@ -78,34 +86,20 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
 
 /// Start an export
 ///
-/// Of the users that the filter lets through, as an Excel workbook or CSV. Ask for it until it is done.
+/// Of the users, or the entries of the audit trail, that the filter lets through, as an Excel workbook or CSV. Ask for it
+/// until it is done. Users need `exports.run`, the audit trail needs `audit.read`.
 #[utoipa::path(post, path = "/v1/exports", operation_id = "startExport", tag = "Exports", request_body = StartExport,
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
     responses((status = 202, description = "The export, waiting for its turn", body = ExportView), (status = "4XX", description = "`invalid_fields`, `malformed_request`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn start(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
-    caller.require(Permission::ExportsRun)?;
+    may_export(&caller)?;
     caller
         .once(ctx, request, async |caller| {
-            let StartExport {
-                format,
-                filter,
-                columns,
-            } = http::parse_json(request)?;
-            let columns = distinct(columns);
+            let order: StartExport = http::parse_json(request)?;
+            caller.require(order.of.needs())?;
             let now = ctx.clock.now();
-            let id = ExportId::derive(&caller.seed);
-            let export = Export {
-                id,
-                state: ExportState::Queued,
-                format,
-                filter,
-                columns,
-                requested_by: caller.user.clone(),
-                rows: 0,
-                created_at: now,
-                updated_at: now,
-            };
+            let export = order.export(&caller, now)?;
             let mut transaction = Transaction::new(&ctx.store);
             transaction.queue_export(&caller.tenant, &export, ())?;
             transaction.audit(
@@ -113,7 +107,10 @@ async fn start(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
                 &caller.entry(
                     "exports.start",
                     "",
-                    vec![Target::of(&export.id).after(json!({ "format": format }))],
+                    vec![
+                        Target::of(&export.id)
+                            .after(json!({ "of": export.of, "format": export.format })),
+                    ],
                     now,
                 ),
             )?;
@@ -131,20 +128,22 @@ async fn start(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     responses((status = 200, description = "The export", body = ExportView), (status = "4XX", description = "`not_found`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn show(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
-    caller.require(Permission::ExportsRun)?;
+    may_export(&caller)?;
     let id = http::path_id(request, "id", ExportId::parse)?;
     let export = ctx
         .store
         .export(&caller.tenant, &id)
         .await?
         .ok_or(ApiError::NotFound)?;
+    caller.require(export.of.needs())?;
     // A file may hold more than another user of lesser class sees.
     if export.requested_by != caller.user && caller.powers.class != Class::Owner {
         return Err(ApiError::NotFound);
     }
     let url = if export.state == ExportState::Done {
         let name = format!(
-            "users-{}.{}",
+            "{}-{}.{}",
+            export.of.as_str(),
             export.created_at.strftime("%Y-%m-%d"),
             export.format.extension()
         );
@@ -159,10 +158,51 @@ async fn show(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     http::ok(&view(&export, url))
 }
 
+/// Goes on only with the permission for one kind of export.
+fn may_export(caller: &Caller) -> Result<(), ApiError> {
+    let users = caller.require(ExportOf::Users.needs());
+    users.or_else(|_| caller.require(ExportOf::Audit.needs()))
+}
+
+impl StartExport {
+    fn export(self, caller: &Caller, now: Timestamp) -> Result<Export, ApiError> {
+        let mut fields = Fields::new();
+        let foreign = Fault::new("not_applicable", "does not go with what is exported");
+        let (format, of_users) = match self.of {
+            ExportOf::Users => (Format::Xlsx, true),
+            ExportOf::Audit => (Format::Csv, false),
+        };
+        for (field, misplaced) in [
+            ("audit", of_users && self.audit.is_some()),
+            ("filter", !of_users && self.filter.is_some()),
+            ("columns", !of_users && !self.columns.is_empty()),
+        ] {
+            if misplaced {
+                fields.fault(field, &foreign);
+            }
+        }
+        fields.finish(Some(())).map_err(ApiError::Invalid)?;
+        Ok(Export {
+            id: ExportId::derive(&caller.seed),
+            state: ExportState::Queued,
+            of: self.of,
+            format: self.format.unwrap_or(format),
+            audit: self.audit.unwrap_or_default(),
+            filter: self.filter.unwrap_or_default(),
+            columns: distinct(self.columns),
+            requested_by: caller.user.clone(),
+            rows: 0,
+            created_at: now,
+            updated_at: now,
+        })
+    }
+}
+
 fn view(export: &Export, url: Option<String>) -> ExportView {
     ExportView {
         id: export.id.to_string(),
         state: export.state,
+        of: export.of,
         format: export.format,
         rows: export.rows,
         url,

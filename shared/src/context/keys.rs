@@ -93,6 +93,7 @@ impl JwtVerifier for Ed25519Verifier {
 pub struct Signer {
     kid: String,
     key: EncodingKey,
+    raw: SigningKey,
     public: String,
 }
 
@@ -110,11 +111,13 @@ impl Signer {
         Hkdf::<Sha256>::new(None, secret.as_bytes())
             .expand(b"muster/signing/ed25519", &mut seed)
             .ok()?;
-        let public = SigningKey::from_bytes(&seed).verifying_key().to_bytes();
+        let raw = SigningKey::from_bytes(&seed);
+        let public = raw.verifying_key().to_bytes();
         let kid = BASE64URL_NOPAD.encode(&Sha256::digest(public)[..12]);
         Some(Self {
             kid,
             key: EncodingKey::from_ed_der(&seed),
+            raw,
             public: BASE64URL_NOPAD.encode(&public),
         })
     }
@@ -129,6 +132,24 @@ impl Signer {
     #[must_use]
     pub fn key(&self) -> &EncodingKey {
         &self.key
+    }
+
+    /// Signs a statement that is no token: it begins with words that no token begins with. The signature in base64url.
+    #[must_use]
+    pub fn sign(&self, statement: &str) -> String {
+        BASE64URL_NOPAD.encode(&self.raw.sign(statement.as_bytes()).to_bytes())
+    }
+
+    /// Whether this very key signed the statement. The key follows from the secret, so what stands in the table need not
+    /// be trusted.
+    #[must_use]
+    pub fn signed(&self, statement: &str, signature: &str) -> bool {
+        let bytes = BASE64URL_NOPAD.decode(signature.as_bytes()).ok();
+        let signature = bytes.and_then(|bytes| Signature::from_slice(&bytes).ok());
+        signature.is_some_and(|signature| {
+            let key = self.raw.verifying_key();
+            key.verify_strict(statement.as_bytes(), &signature).is_ok()
+        })
     }
 
     pub(super) fn published(&self, now: Timestamp) -> PublishedKey {

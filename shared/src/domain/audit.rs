@@ -211,6 +211,9 @@ const OPEN: [&str; 11] = [
     "deleted_at",
 ];
 
+/// What is told of an invitation; the rest counts mails, or leads to one.
+const INVITED: [&str; 4] = ["state", "at", "sent_at", "expires_at"];
+
 /// Words in the name of an attribute that holds a secret, or leads to one.
 const SECRET: [&str; 9] = [
     "nonce", "code", "hash", "token", "secret", "password", "link", "key", "mail",
@@ -230,6 +233,9 @@ impl Facts {
             if name == "licences" {
                 facts.licences(user);
                 continue;
+            }
+            if let ("invited", Value::Object(invited)) = (name.as_str(), &mut value) {
+                invited.retain(|name, _| INVITED.contains(&name.as_str()));
             }
             strip(&mut value);
             if OPEN.contains(&name.as_str()) {

@@ -1,11 +1,13 @@
-//! Exports: the user list as a file.
+//! Exports: the user list, or the audit trail, as a file.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::audit::AuditFilter;
 use super::id::{ExportId, ProductId, TenantId, UserId};
 use super::invitation::MailState;
+use super::permission::Permission;
 use super::user::{Kind, Status, User};
 
 /// What kind of file.
@@ -35,6 +37,37 @@ impl Format {
         match self {
             Self::Xlsx => "xlsx",
             Self::Csv => "csv",
+        }
+    }
+}
+
+/// What an export is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ExportOf {
+    /// The list of users.
+    #[default]
+    Users,
+    /// The audit trail.
+    Audit,
+}
+
+impl ExportOf {
+    /// What one must be permitted to have it.
+    #[must_use]
+    pub fn needs(self) -> Permission {
+        match self {
+            Self::Users => Permission::ExportsRun,
+            Self::Audit => Permission::AuditRead,
+        }
+    }
+
+    /// The beginning of the file's name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Users => "users",
+            Self::Audit => "audit",
         }
     }
 }
@@ -113,8 +146,14 @@ pub struct Export {
     pub id: ExportId,
     /// Where it stands.
     pub state: ExportState,
+    /// What it is of.
+    #[serde(default)]
+    pub of: ExportOf,
     /// What kind of file.
     pub format: Format,
+    /// Which entries of the audit trail.
+    #[serde(default)]
+    pub audit: AuditFilter,
     /// Which users.
     #[serde(default)]
     pub filter: Filter,
@@ -123,7 +162,7 @@ pub struct Export {
     pub columns: Vec<ExtraColumn>,
     /// Who asked for it.
     pub requested_by: UserId,
-    /// How many users it holds, once done.
+    /// How many rows it holds, once done.
     #[serde(default)]
     pub rows: u64,
     /// When it was asked for.

@@ -19,6 +19,7 @@ pub mod personal;
 pub mod phone;
 pub mod powers;
 pub mod refusal;
+pub mod seal;
 pub mod session;
 pub mod tenant;
 pub mod text;

@@ -3,7 +3,9 @@
 use std::fmt::Display;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 
 use super::Item;
 use crate::domain::id::{
@@ -174,9 +176,7 @@ pub fn expiry(
     user: &UserId,
     expires_at: Timestamp,
 ) -> [(&'static str, String); 2] {
-    let shard = user.as_str().bytes().fold(0_u16, |sum, byte| {
-        sum.wrapping_mul(31).wrapping_add(u16::from(byte))
-    }) % EXPIRY_SHARDS;
+    let shard = spread(user.as_str()) % EXPIRY_SHARDS;
     [
         (EXPIRY_SHARD, expiry_shard(shard)),
         (
@@ -184,6 +184,13 @@ pub fn expiry(
             format!("{}#{tenant}#{user}", sortable(expires_at)),
         ),
     ]
+}
+
+/// A number that spreads ids evenly.
+fn spread(id: &str) -> u16 {
+    id.bytes().fold(0, |sum: u16, byte| {
+        sum.wrapping_mul(31).wrapping_add(u16::from(byte))
+    })
 }
 
 /// Reads back whose invitation stands at a key of [`BY_EXPIRY`].
@@ -292,9 +299,89 @@ pub fn read_export(pk: &str, sk: &str) -> Option<(TenantId, ExportId)> {
 #[must_use]
 pub fn audit(tenant: &TenantId, at: Timestamp, id: impl Display) -> Key {
     Key::new(
-        format!("T#{tenant}#A#{}", at.strftime("%Y-%m")),
+        Month::of(at).partition(tenant),
         format!("{}#{id}", sortable(at)),
     )
+}
+
+/// When the entry at a key of the audit trail was made, or a seal ends.
+#[must_use]
+pub fn read_time(key: &str) -> Option<Timestamp> {
+    key.get(..sortable(Timestamp::UNIX_EPOCH).len())?
+        .parse()
+        .ok()
+}
+
+/// A month of the audit trail: a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Month(Date);
+
+impl Month {
+    /// The month of a moment, in UTC.
+    #[must_use]
+    pub fn of(at: Timestamp) -> Self {
+        Self(TimeZone::UTC.to_datetime(at).date().first_of_month())
+    }
+
+    /// When it begins.
+    #[must_use]
+    pub fn start(self) -> Timestamp {
+        TimeZone::UTC
+            .to_timestamp(self.0.into())
+            .unwrap_or(Timestamp::MIN)
+    }
+
+    /// The months from one moment to before another, in order.
+    #[must_use]
+    pub fn all(from: Timestamp, to: Timestamp) -> Vec<Self> {
+        let mut months = Vec::new();
+        let mut month = Self::of(from);
+        while from < to && month.start() < to {
+            months.push(month);
+            match month.0.checked_add(1.month()) {
+                Ok(next) => month = Self(next),
+                Err(_) => break,
+            }
+        }
+        months
+    }
+
+    /// Its partition of a tenant's trail.
+    #[must_use]
+    pub fn partition(self, tenant: &TenantId) -> String {
+        format!("T#{tenant}#A#{}", self.0.strftime("%Y-%m"))
+    }
+}
+
+/// The partition of a tenant's seals.
+#[must_use]
+pub fn seals(tenant: &TenantId) -> String {
+    format!("T#{tenant}#S")
+}
+
+/// A seal, by where it ends: so they stand in order.
+#[must_use]
+pub fn seal(tenant: &TenantId, to: Timestamp) -> Key {
+    Key::new(seals(tenant), sortable(to))
+}
+
+/// Above every sort key.
+pub const LAST: &str = "\u{10ffff}";
+
+/// Over how many partitions the registry of tenants is spread.
+pub const REGISTRIES: u16 = 8;
+
+/// The part of the registry of tenants with this number.
+#[must_use]
+pub fn registry(shard: u16) -> String {
+    format!("TENANTS#{shard}")
+}
+
+/// That a tenant is there.
+#[must_use]
+pub fn registration(tenant: &TenantId) -> Key {
+    let shard = spread(tenant.as_str()) % REGISTRIES;
+    Key::new(registry(shard), tenant.as_str())
 }
 
 /// What an idempotency key was used for.

@@ -2,6 +2,7 @@
 //! except what belongs to a person, a link or a job.
 
 pub mod accounts;
+pub mod audit;
 pub mod bulk;
 pub mod exports;
 pub mod expression;
@@ -285,6 +286,42 @@ impl Store {
         let low = after.map_or_else(String::new, |after| format!("{after}\0"));
         let low = low.max(first.to_owned());
         let high = format!("{prefix}\u{10ffff}");
+        self.query(index, partition, (&low, &high), true, limit)
+            .await
+    }
+
+    /// One page of the table's items in a partition with sort keys from `low` to `high`, both included, in order.
+    async fn between(
+        &self,
+        partition: &str,
+        low: &str,
+        high: &str,
+        limit: i32,
+    ) -> Result<Page, StoreError> {
+        self.query(&TABLE, partition, (low, high), true, limit)
+            .await
+    }
+
+    /// One page of the table's items in a partition with sort keys from `high` down to `low`, both included.
+    async fn backwards(
+        &self,
+        partition: &str,
+        low: &str,
+        high: &str,
+        limit: i32,
+    ) -> Result<Page, StoreError> {
+        self.query(&TABLE, partition, (low, high), false, limit)
+            .await
+    }
+
+    async fn query(
+        &self,
+        index: &Index,
+        partition: &str,
+        (low, high): (&str, &str),
+        forward: bool,
+        limit: i32,
+    ) -> Result<Page, StoreError> {
         if low > high {
             return Ok(Page {
                 items: Vec::new(),
@@ -295,7 +332,8 @@ impl Store {
             .db
             .query()
             .table_name(&self.table)
-            .set_index_name(index.name.map(str::to_owned));
+            .set_index_name(index.name.map(str::to_owned))
+            .scan_index_forward(forward);
         let query = query.key_condition_expression("#pk = :pk AND #sk BETWEEN :low AND :high");
         let query = query
             .expression_attribute_names("#pk", index.pk)

@@ -1,5 +1,6 @@
 //! Tenants, their products and seats.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::expression::{Change, Condition};
@@ -67,7 +68,7 @@ impl Store {
 }
 
 impl<T: Clone> Transaction<'_, T> {
-    /// Adds a tenant with its products.
+    /// Adds a tenant with its products, and notes for the schedule that it is there.
     ///
     /// # Errors
     /// When it cannot be stored.
@@ -75,8 +76,10 @@ impl<T: Clone> Transaction<'_, T> {
         &mut self,
         tenant: &Tenant,
         products: &[Product],
+        now: Timestamp,
         taken: &T,
     ) -> Result<(), StoreError> {
+        self.register(&tenant.id, now, taken.clone())?;
         self.create(item(&keys::tenant(&tenant.id), tenant)?, taken.clone());
         let mut owners = keys::owners(&tenant.id).item();
         owners.insert(ACTING.to_owned(), n(0));

@@ -533,14 +533,4 @@ impl<T: Clone> Transaction<'_, T> {
         }
         Ok(())
     }
-
-    /// Adds an entry to the audit trail: every change has one, in its own transaction (rule 6).
-    ///
-    /// # Errors
-    /// When it cannot be stored.
-    pub fn audit(&mut self, tenant: &TenantId, entry: &Entry) -> Result<(), StoreError> {
-        let key = keys::audit(tenant, entry.at, &entry.id);
-        self.replace(item(&key, &entry.record()?)?);
-        Ok(())
-    }
 }
