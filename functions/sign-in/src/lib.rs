@@ -25,7 +25,7 @@ pub const FUNCTION: Function =
     Function::http("sign-in", |ctx, request| Box::pin(handle(ctx, request)));
 
 #[derive(OpenApi)]
-#[openapi(paths(sign_in, refresh, sign_out, jwks))]
+#[openapi(paths(sign_in, refresh, sign_out, tenants, switch, jwks))]
 struct Api;
 
 /// The OpenAPI description of its routes.
@@ -64,10 +64,7 @@ enum SignedIn {
     /// The person is signed in.
     Session(SessionView),
     /// The person is a member of several companies: sign in again, naming one.
-    Choose {
-        /// The companies.
-        tenants: Vec<TenantView>,
-    },
+    Choose(Tenants),
 }
 
 /// A session.
@@ -88,6 +85,23 @@ struct SessionView {
     tenant: String,
     /// The user signed in.
     user: String,
+}
+
+/// Companies to choose from.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[schema(as = TenantChoices)]
+struct Tenants {
+    /// The companies.
+    tenants: Vec<TenantView>,
+}
+
+/// Another company to go on in.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Switch {
+    /// Which company.
+    #[schema(example = "tnt_0zk0m7v2q8x1c9dj")]
+    tenant: String,
 }
 
 /// A company to choose.
@@ -130,6 +144,8 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
     match http::route(&request).as_str() {
         "POST /v1/sessions" => sign_in(ctx, &request).await,
         "POST /v1/sessions/refresh" => refresh(ctx, &request).await,
+        "GET /v1/sessions/tenants" => tenants(ctx, &request).await,
+        "POST /v1/sessions/switch" => switch(ctx, &request).await,
         "DELETE /v1/sessions/current" => sign_out(ctx, &request).await,
         "GET /v1/jwks.json" => jwks(ctx).await,
         _ => Err(ApiError::NotFound),
@@ -168,6 +184,11 @@ async fn sign_in(ctx: &Context, request: &Request) -> Result<Response, ApiError>
         let session = begin(ctx, &membership.tenant, &user).await?;
         return http::ok(&SignedIn::Session(session));
     }
+    http::ok(&SignedIn::Choose(choices(ctx, open).await?))
+}
+
+/// The companies of these memberships, by their present names.
+async fn choices(ctx: &Context, open: Vec<(Membership, User)>) -> Result<Tenants, ApiError> {
     let mut tenants = Vec::with_capacity(open.len());
     for (membership, _) in open {
         let tenant = ctx.store.tenant(&membership.tenant).await?;
@@ -176,7 +197,7 @@ async fn sign_in(ctx: &Context, request: &Request) -> Result<Response, ApiError>
             name: tenant.name.to_string(),
         }));
     }
-    http::ok(&SignedIn::Choose { tenants })
+    Ok(Tenants { tenants })
 }
 
 /// Looks a person up with as many reads whether or not there is one.
@@ -311,6 +332,43 @@ async fn refresh(ctx: &Context, request: &Request) -> Result<Response, ApiError>
         return Err(OVER);
     }
     http::ok(&view(ctx, &session.tenant, &user, &next).await?)
+}
+
+/// List the companies
+///
+/// Those that the person who is signed in can act in, the present one among them.
+#[utoipa::path(get, path = "/v1/sessions/tenants", operation_id = "listTenants", tag = "Sessions",
+    responses((status = 200, description = "The companies", body = Tenants), (status = "4XX", description = "`unauthenticated`", body = Problem, content_type = "application/problem+json")))]
+async fn tenants(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
+    let caller = Caller::from_request(ctx, request).await?;
+    let person = person_of(ctx, &caller).await?;
+    let open = open_memberships(ctx, &person, None).await?;
+    http::ok(&choices(ctx, open).await?)
+}
+
+/// Go on in another company
+///
+/// Without the password: the person is signed in. The session in the present company ends.
+#[utoipa::path(post, path = "/v1/sessions/switch", operation_id = "switchTenant", tag = "Sessions", request_body = Switch,
+    responses((status = 200, description = "The session in the other company", body = SessionView), (status = "4XX", description = "`not_found`, `invalid_fields`, `malformed_request`, `unauthenticated`", body = Problem, content_type = "application/problem+json")))]
+async fn switch(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
+    let caller = Caller::from_request(ctx, request).await?;
+    let Switch { tenant } = http::parse_json(request)?;
+    let tenant = TenantId::parse(&tenant).map_err(|fault| ApiError::field("tenant", &fault))?;
+    let person = person_of(ctx, &caller).await?;
+    let open = open_memberships(ctx, &person, Some(&tenant)).await?;
+    let (_, user) = open.first().ok_or(ApiError::NotFound)?;
+    let session = begin(ctx, &tenant, user).await?;
+    ctx.store.end_session(&caller.session).await?;
+    http::ok(&session)
+}
+
+/// The person behind the caller.
+async fn person_of(ctx: &Context, caller: &Caller) -> Result<Person, ApiError> {
+    const GONE: ApiError = ApiError::Unauthenticated("The user may not act any more.");
+    let user = ctx.store.user(&caller.tenant, &caller.user).await?;
+    let email = user.and_then(|user| user.email).ok_or(GONE)?;
+    ctx.store.person(&email.folded()).await?.ok_or(GONE)
 }
 
 /// Sign out

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use muster_shared::domain::permission::{BuiltIn, Class, Role};
-use muster_tests::world::{Actor, Answer, PASSWORD, World, text};
+use muster_tests::world::{Actor, Answer, Company, PASSWORD, World, text};
 use serde_json::{Value, json};
 
 use crate::{change_user, post_text, snapshot};
@@ -455,4 +455,85 @@ async fn whoever_is_suspended_or_deleted_changes_nothing_more_and_gets_no_new_to
         .await
         .expect(200);
     assert_eq!(crate::names(&listed), ["sue"]);
+}
+
+/// Ada, who is a member of two companies, signed in to the first.
+async fn member_of_two<'w>(world: &'w World, one: &Company<'w>, two: &Company<'w>) -> Value {
+    for company in [one, two] {
+        let form =
+            json!({ "email": "ada@people.example", "last_name": "Lovelace", "invite": true });
+        let _ = company.owner.add(form).await;
+        let token = world.link_token("ada@people.example").await;
+        let accept = json!({ "token": token, "username": "ada", "password": PASSWORD });
+        let joined = world.nobody().post("/v1/activations", accept).await;
+        let _ = joined.expect(200);
+    }
+    let choice = sign_in(world, "ada@people.example", PASSWORD).await;
+    assert_eq!(choice.expect(200)["tenants"].as_array().unwrap().len(), 2);
+    let form = json!({ "login": "ada", "password": PASSWORD, "tenant": one.tenant });
+    world.nobody().post("/v1/sessions", form).await.expect(200)
+}
+
+#[tokio::test]
+async fn a_member_of_two_companies_switches_between_them_without_the_password() {
+    let world = World::start().await;
+    let (one, two) = (world.company("Acme").await, world.company("Bolt").await);
+    let session = member_of_two(&world, &one, &two).await;
+    let ada = holder(&world, &session);
+    let mut listed = ada.get("/v1/sessions/tenants").await.expect(200)["tenants"].take();
+    listed
+        .as_array_mut()
+        .unwrap()
+        .sort_by_key(|tenant| text(&tenant["name"]));
+    assert_eq!(
+        listed,
+        json!([{ "id": one.tenant, "name": "Acme" }, { "id": two.tenant, "name": "Bolt" }])
+    );
+    let there = ada
+        .post("/v1/sessions/switch", json!({ "tenant": two.tenant }))
+        .await
+        .expect(200);
+    assert_eq!(there["tenant"], two.tenant);
+    let me = holder(&world, &there).get("/v1/me").await.expect(200);
+    assert_ne!(me["id"], session["user"], "she is another user there");
+    assert_eq!(
+        refresh(&world, &session).await.refused(401),
+        "unauthenticated"
+    );
+    let _ = refresh(&world, &there).await.expect(200);
+}
+
+#[tokio::test]
+async fn nobody_switches_to_a_company_that_they_cannot_act_in() {
+    let world = World::start().await;
+    let (one, two) = (world.company("Acme").await, world.company("Bolt").await);
+    let session = member_of_two(&world, &one, &two).await;
+    let switch = json!({ "tenant": two.tenant });
+    let stranger = one.owner.post("/v1/sessions/switch", switch.clone()).await;
+    assert_eq!(stranger.refused(404), "not_found");
+    let nonsense = one
+        .owner
+        .post("/v1/sessions/switch", json!({ "tenant": "Bolt" }))
+        .await;
+    assert_eq!(nonsense.faults(), ["tenant: invalid_id"]);
+    let nobody = world.nobody();
+    let unknown = nobody.post("/v1/sessions/switch", switch.clone()).await;
+    assert_eq!(unknown.refused(401), "unauthenticated");
+    assert_eq!(
+        nobody.get("/v1/sessions/tenants").await.refused(401),
+        "unauthenticated"
+    );
+
+    let users = two.owner.get("/v1/users?email=ada").await.expect(200);
+    let there = text(&users["users"][0]["id"]);
+    change_user(&world, &two, &there, |user| {
+        user.suspended_at = Some(user.created_at)
+    })
+    .await;
+    let ada = holder(&world, &session);
+    let barred = ada.post("/v1/sessions/switch", switch).await;
+    assert_eq!(barred.refused(404), "not_found");
+    let tenants = ada.get("/v1/sessions/tenants").await.expect(200);
+    assert_eq!(tenants["tenants"].as_array().unwrap().len(), 1);
+    let _ = refresh(&world, &session).await.expect(200);
 }
