@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::context::StartError;
 use crate::domain::field::{Fault, FieldError};
 use crate::domain::invitation::LinkState;
 use crate::domain::password::HashError;
@@ -93,6 +94,9 @@ pub enum Internal {
     /// A temporary file.
     #[error("disk: {0}")]
     Disk(#[from] std::io::Error),
+    /// The signing secret.
+    #[error(transparent)]
+    Secret(#[from] StartError),
     /// Hashing a password.
     #[error(transparent)]
     Hash(#[from] HashError),
@@ -134,6 +138,7 @@ impl From<StoreError> for ApiError {
 internal!(
     FilesError,
     HashError,
+    StartError,
     getrandom::Error,
     jsonwebtoken::errors::Error,
     serde_json::Error

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use muster_shared::auth::Caller;
 use muster_shared::context::Context;
-use muster_shared::context::keys::Signer;
+use muster_shared::context::keys::Trusted;
 use muster_shared::domain::field::Fields;
 use muster_shared::domain::seal::{Finding, FindingKind, Head, Seal};
 use muster_shared::error::{ApiError, Internal, Problem};
@@ -95,11 +95,11 @@ pub(crate) async fn verify(
     let to = fields.optional("to", to.as_deref(), super::moment);
     let cursor = fields.optional("cursor", cursor.as_deref(), super::place);
     fields.finish(Some(())).map_err(ApiError::Invalid)?;
-    let signer = ctx.signer.as_ref();
-    let signer = signer.ok_or(Internal::Broken("verifying needs the signing secret"))?;
+    let trusted = ctx.trusted().await?;
+    let trusted = trusted.ok_or(Internal::Broken("verifying needs the signing secret"))?;
     let registration = super::registration(ctx, caller).await?;
     let after = cursor.unwrap_or_else(|| from.map(sortable).unwrap_or_default());
-    let mut walk = Walk::begin(ctx, signer, &registration, after).await?;
+    let mut walk = Walk::begin(ctx, &trusted, &registration, after).await?;
     let next = walk.verify(to.unwrap_or(Timestamp::MAX)).await?;
     if next.is_none() {
         walk.verify_newest().await?;
@@ -123,7 +123,7 @@ pub(crate) async fn verify(
 /// Goes from seal to seal.
 struct Walk<'a> {
     ctx: &'a Context,
-    signer: &'a Signer,
+    trusted: &'a Trusted<'a>,
     registration: &'a Registration,
     /// The place of the last seal that was looked at.
     after: String,
@@ -137,7 +137,7 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     async fn begin(
         ctx: &'a Context,
-        signer: &'a Signer,
+        trusted: &'a Trusted<'a>,
         registration: &'a Registration,
         after: String,
     ) -> Result<Self, StoreError> {
@@ -151,7 +151,7 @@ impl<'a> Walk<'a> {
         };
         Ok(Self {
             ctx,
-            signer,
+            trusted,
             registration,
             after,
             before,
@@ -194,8 +194,7 @@ impl<'a> Walk<'a> {
         };
         let tenant = &self.registration.tenant;
         let statement = seal.statement(tenant);
-        let signed =
-            seal.kid == self.signer.kid() && self.signer.signed(&statement, &seal.signature);
+        let signed = self.trusted.signed(&seal.kid, &statement, &seal.signature);
         let wrong = seal.follows(self.before.as_ref());
         self.before = Some(seal.head(tenant));
         let forged = (!signed).then_some(FindingKind::SealForged);

@@ -4,7 +4,7 @@ use futures::StreamExt;
 use futures::stream;
 use jiff::Timestamp;
 use muster_shared::context::Context;
-use muster_shared::context::keys::Signer;
+use muster_shared::context::keys::{Signer, Trusted};
 use muster_shared::domain::seal::{LONGEST, Seal, ripe, window_end};
 use muster_shared::error::Internal;
 use muster_shared::lambda::Function;
@@ -17,6 +17,12 @@ use serde_json::{Value, json};
 /// What runs, and how it is triggered.
 pub const FUNCTION: Function = Function::event("seal-audit", |ctx, _| Box::pin(handle(ctx)));
 
+/// What is sealed with, and what the seals of earlier are verified with.
+struct Keys<'a> {
+    signer: &'a Signer,
+    trusted: Trusted<'a>,
+}
+
 /// How many trails are sealed at a time.
 const AT_ONCE: usize = 8;
 
@@ -24,7 +30,10 @@ const AT_ONCE: usize = 8;
 /// the next run. A trail that cannot be sealed holds up no other one, but the run as a whole has failed then.
 async fn handle(ctx: &Context) -> Result<Value, Internal> {
     let signer = ctx.signer.as_ref();
-    let signer = signer.ok_or(Internal::Broken("sealing needs the signing secret"))?;
+    let (signer, trusted) = signer
+        .zip(ctx.trusted().await?)
+        .ok_or(Internal::Broken("sealing needs the signing secret"))?;
+    let keys = Keys { signer, trusted };
     let now = ctx.clock.now();
     let (mut seals, mut failed) = (0, 0);
     for shard in 0..REGISTRIES {
@@ -32,7 +41,7 @@ async fn handle(ctx: &Context) -> Result<Value, Internal> {
         loop {
             let (tenants, next) = ctx.store.registrations(shard, after.as_deref()).await?;
             let mut runs = stream::iter(tenants)
-                .map(|tenant| seal_trail(ctx, signer, tenant, now))
+                .map(|tenant| seal_trail(ctx, &keys, tenant, now))
                 .buffer_unordered(AT_ONCE);
             while let Some(made) = runs.next().await {
                 seals += made.unwrap_or_default();
@@ -54,7 +63,7 @@ async fn handle(ctx: &Context) -> Result<Value, Internal> {
 /// How many seals were made; none if the trail could not be sealed.
 async fn seal_trail(
     ctx: &Context,
-    signer: &Signer,
+    keys: &Keys<'_>,
     registration: Result<Registration, StoreError>,
     now: Timestamp,
 ) -> Option<u64> {
@@ -62,23 +71,23 @@ async fn seal_trail(
         .inspect_err(|fault| tracing::error!(%fault, "a tenant's registration cannot be read"))
         .ok()?;
     let tenant = registration.tenant.clone();
-    let made = seal_windows(ctx, signer, registration, now).await;
+    let made = seal_windows(ctx, keys, registration, now).await;
     made.inspect_err(|fault| tracing::error!(%tenant, %fault, "a trail could not be sealed"))
         .ok()
 }
 
 async fn seal_windows(
     ctx: &Context,
-    signer: &Signer,
+    keys: &Keys<'_>,
     mut registration: Registration,
     now: Timestamp,
 ) -> Result<u64, Internal> {
     let mut made = 0;
     while let Some(to) = next_end(ctx, &registration, ripe(now)).await? {
         if made == 0 {
-            check_newest(ctx, signer, &registration).await?;
+            check_newest(ctx, &keys.trusted, &registration).await?;
         }
-        let seal = seal(ctx, signer, &registration, to, now).await?;
+        let seal = seal(ctx, keys.signer, &registration, to, now).await?;
         let mut transaction = Transaction::new(&ctx.store);
         transaction.seal(&registration, &seal, ())?;
         if transaction.commit().await?.is_ok() {
@@ -124,7 +133,7 @@ async fn next_end(
 /// Nothing is sealed on top of a seal that is not ours.
 async fn check_newest(
     ctx: &Context,
-    signer: &Signer,
+    trusted: &Trusted<'_>,
     registration: &Registration,
 ) -> Result<(), Internal> {
     let Some(head) = &registration.sealed else {
@@ -133,7 +142,8 @@ async fn check_newest(
     let tenant = &registration.tenant;
     let newest = ctx.store.seal(tenant, head.to).await?;
     let sound = newest.is_some_and(|seal| {
-        seal.head(tenant) == *head && signer.signed(&seal.statement(tenant), &seal.signature)
+        seal.head(tenant) == *head
+            && trusted.signed(&seal.kid, &seal.statement(tenant), &seal.signature)
     });
     if sound {
         Ok(())

@@ -19,6 +19,8 @@ use crate::data_dir::{DataDir, write_whole};
 pub struct Secrets {
     arns: Vec<String>,
     value: String,
+    /// What it was before it was replaced, if it ever was: the file `secret.previous`.
+    previous: Option<String>,
 }
 
 impl Secrets {
@@ -37,7 +39,12 @@ impl Secrets {
             }
             Err(error) => return Err(error),
         };
-        Ok(Self { arns, value })
+        let previous = std::fs::read_to_string(data.join("secret.previous")).ok();
+        Ok(Self {
+            arns,
+            value,
+            previous,
+        })
     }
 }
 
@@ -62,6 +69,7 @@ pub fn routes(secrets: Secrets) -> Router {
 #[serde(rename_all = "PascalCase")]
 struct GetSecretValue {
     secret_id: String,
+    version_stage: Option<String>,
 }
 
 async fn get_secret_value(
@@ -78,17 +86,29 @@ async fn get_secret_value(
             "the local stack serves GetSecretValue only",
         );
     }
-    match serde_json::from_slice::<GetSecretValue>(&body) {
-        Ok(request) if secrets.arns.contains(&request.secret_id) => Json(json!({
+    let request = match serde_json::from_slice::<GetSecretValue>(&body) {
+        Ok(request) => request,
+        Err(error) => return refused("InvalidRequestException", &error.to_string()),
+    };
+    let stage = request.version_stage.as_deref().unwrap_or("AWSCURRENT");
+    let version = match stage {
+        "AWSCURRENT" => Some(&secrets.value),
+        "AWSPREVIOUS" => secrets.previous.as_ref(),
+        _ => None,
+    };
+    match version.filter(|_| secrets.arns.contains(&request.secret_id)) {
+        Some(value) => Json(json!({
             "ARN": request.secret_id,
             "Name": request.secret_id,
-            "SecretString": secrets.value,
+            "SecretString": value,
             "VersionId": "local",
-            "VersionStages": ["AWSCURRENT"],
+            "VersionStages": [stage],
         }))
         .into_response(),
-        Ok(_) => refused("ResourceNotFoundException", "there is no such secret"),
-        Err(error) => refused("InvalidRequestException", &error.to_string()),
+        None => refused(
+            "ResourceNotFoundException",
+            "there is no such secret, or no such version of it",
+        ),
     }
 }
 

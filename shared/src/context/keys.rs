@@ -142,8 +142,7 @@ impl Signer {
 
     /// Whether this very key signed the statement. The key follows from the secret, so what stands in the table need not
     /// be trusted.
-    #[must_use]
-    pub fn signed(&self, statement: &str, signature: &str) -> bool {
+    fn signed(&self, statement: &str, signature: &str) -> bool {
         let bytes = BASE64URL_NOPAD.decode(signature.as_bytes()).ok();
         let signature = bytes.and_then(|bytes| Signature::from_slice(&bytes).ok());
         signature.is_some_and(|signature| {
@@ -158,6 +157,23 @@ impl Signer {
             x: self.public.clone(),
             published_at: now,
         }
+    }
+}
+
+/// The keys by which this service has signed: those that its secret, and the one before it, give.
+#[derive(Debug)]
+pub struct Trusted<'a> {
+    pub(super) current: &'a Signer,
+    pub(super) earlier: Option<Signer>,
+}
+
+impl Trusted<'_> {
+    /// Whether the key called `kid` is one of them, and signed the statement.
+    #[must_use]
+    pub fn signed(&self, kid: &str, statement: &str, signature: &str) -> bool {
+        let keys = [Some(self.current), self.earlier.as_ref()];
+        let mut named = keys.into_iter().flatten().filter(|key| key.kid == kid);
+        named.any(|key| key.signed(statement, signature))
     }
 }
 

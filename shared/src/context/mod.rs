@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::files::Files;
 use crate::mail::Mailer;
 use crate::store::{Store, StoreError};
-use keys::{KeySet, Signer};
+use keys::{KeySet, Signer, Trusted};
 
 /// What every handler borrows.
 #[derive(Debug)]
@@ -31,6 +31,7 @@ pub struct Context {
     pub keys: KeySet,
     /// The key that tokens are signed with, in functions that sign.
     pub signer: Option<Signer>,
+    secrets: aws_sdk_secretsmanager::Client,
 }
 
 /// A function cannot start.
@@ -61,7 +62,7 @@ impl Context {
         );
         let files = Files::new(clients.s3, config.bucket.clone());
         let signer = match &config.signing_secret {
-            Some(id) => Some(read_secret(&clients.secrets, id).await?),
+            Some(id) => read_secret(&clients.secrets, id, "AWSCURRENT").await?,
             None => None,
         };
         if let Some(signer) = &signer {
@@ -77,22 +78,54 @@ impl Context {
             files,
             keys,
             signer,
+            secrets: clients.secrets,
         })
+    }
+
+    /// The keys that what this service signed is verified with; none in functions that do not sign. They follow from the
+    /// secret, so nothing that stands in the table need be trusted. The secret before the present one counts too: what was
+    /// signed does not become wrong when the secret is replaced.
+    ///
+    /// # Errors
+    /// When the secret cannot be read.
+    pub async fn trusted(&self) -> Result<Option<Trusted<'_>>, StartError> {
+        let (Some(current), Some(id)) = (&self.signer, &self.config.signing_secret) else {
+            return Ok(None);
+        };
+        let earlier = read_secret(&self.secrets, id, "AWSPREVIOUS").await?;
+        Ok(Some(Trusted { current, earlier }))
     }
 }
 
+/// The key that a version of the secret gives; none if there is no such version.
 async fn read_secret(
     secrets: &aws_sdk_secretsmanager::Client,
     id: &str,
-) -> Result<Signer, StartError> {
-    let got = secrets.get_secret_value().secret_id(id).send().await;
-    let got =
-        got.map_err(|error| StartError::Secret(error.code().unwrap_or("no answer").to_owned()))?;
+    stage: &str,
+) -> Result<Option<Signer>, StartError> {
+    let version = secrets
+        .get_secret_value()
+        .secret_id(id)
+        .version_stage(stage);
+    let got = match version.send().await {
+        Ok(got) => got,
+        Err(error) => {
+            let code = error.code().unwrap_or("no answer").to_owned();
+            let lacks = code == "ResourceNotFoundException" && stage != "AWSCURRENT";
+            return if lacks {
+                Ok(None)
+            } else {
+                Err(StartError::Secret(code))
+            };
+        }
+    };
     let secret = got.secret_string().filter(|secret| secret.len() >= 32);
-    let signer = secret.and_then(Signer::derive);
-    signer.ok_or_else(|| {
-        StartError::Secret("it must be a string of at least 32 characters".to_owned())
-    })
+    match secret.and_then(Signer::derive) {
+        Some(signer) => Ok(Some(signer)),
+        None => Err(StartError::Secret(
+            "it must be a string of at least 32 characters".to_owned(),
+        )),
+    }
 }
 
 /// The SDK's clients, over one HTTP client.

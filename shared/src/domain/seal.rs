@@ -293,7 +293,9 @@ mod tests {
     fn a_root_depends_on_the_entries_and_their_order() {
         let root = |leaves: &[&[u8]]| {
             let mut root = Root::default();
-            leaves.iter().for_each(|leaf| root.add(Hash::of(leaf)));
+            for leaf in leaves {
+                root.add(Hash::of(leaf));
+            }
             root.finish()
         };
         assert_eq!(root(&[b"a", b"b"]), root(&[b"a", b"b"]));
@@ -338,7 +340,7 @@ mod tests {
         let tenant = tenant();
         let first = seal(None);
         let seal = seal(Some(&first.head(&tenant)));
-        let changes: [fn(&mut Seal); 8] = [
+        let edits: [fn(&mut Seal); 8] = [
             |seal| seal.number += 1,
             |seal| seal.from = Timestamp::UNIX_EPOCH,
             |seal| seal.to = Timestamp::MAX,
@@ -348,9 +350,9 @@ mod tests {
             |seal| seal.sealed_at = Timestamp::UNIX_EPOCH,
             |seal| seal.kid.push('x'),
         ];
-        for change in changes {
+        for edit in edits {
             let mut changed = seal.clone();
-            change(&mut changed);
+            edit(&mut changed);
             assert_ne!(changed.statement(&tenant), seal.statement(&tenant));
             assert_ne!(changed.hash(&tenant), seal.hash(&tenant));
         }

@@ -164,7 +164,8 @@ impl Store {
         let from = filter.from.map_or(beginning, |from| from.max(beginning));
         let newest = now.saturating_add(SKEW).unwrap_or(Timestamp::MAX);
         let to = filter.to.map_or(newest, |to| to.min(newest));
-        let mut walk = Walk::new(self, tenant, from, to, before);
+        let page = i32::try_from(limit).map_or(PAGE, |limit| (limit + 2).min(PAGE));
+        let mut walk = Walk::new(self, tenant, (from, to), before, page);
         let (mut records, mut last, mut looked_through, mut targets) = (Vec::new(), None, 0, 0);
         while let Some((key, found)) = walk.older().await? {
             if looked_through == LOOKED_THROUGH {
@@ -271,7 +272,7 @@ impl Store {
         most: usize,
     ) -> Result<usize, StoreError> {
         let to = now.saturating_add(SKEW).unwrap_or(Timestamp::MAX);
-        let mut walk = Walk::new(self, tenant, from, to, None);
+        let mut walk = Walk::new(self, tenant, (from, to), None, PAGE);
         let mut found = 0;
         while found < most && walk.older().await?.is_some() {
             found += 1;
@@ -370,9 +371,9 @@ impl<'a> Walk<'a> {
     fn new(
         store: &'a Store,
         tenant: &'a TenantId,
-        from: Timestamp,
-        to: Timestamp,
+        (from, to): (Timestamp, Timestamp),
         before: Option<&str>,
+        page: i32,
     ) -> Self {
         // A cursor may come from another search: it never widens this one.
         let newest = before.and_then(keys::read_time).map_or(to, |at| at.min(to));
@@ -384,7 +385,7 @@ impl<'a> Walk<'a> {
             high: keys::sortable(to.saturating_add(MOMENT).unwrap_or(to)),
             reached: before.map(str::to_owned),
             buffer: Vec::new().into_iter(),
-            page: 64,
+            page,
         }
     }
 
@@ -570,7 +571,7 @@ mod tests {
 
     #[test]
     fn whatever_is_changed_of_an_entry_changes_its_hash() {
-        let changes: [fn(&mut Item); 8] = [
+        let edits: [fn(&mut Item); 8] = [
             |item| drop(item.insert("PK".to_owned(), s("T#t#A#2026-04"))),
             |item| drop(item.insert("SK".to_owned(), s("x"))),
             |item| drop(item.insert("more".to_owned(), s(""))),
@@ -580,10 +581,10 @@ mod tests {
             |item| drop(item.insert("operation".to_owned(), n(1))),
             |item| drop(item.insert("targets".to_owned(), AttributeValue::L(vec![n(7)]))),
         ];
-        for (place, change) in changes.iter().enumerate() {
+        for (place, edit) in edits.iter().enumerate() {
             let mut changed = entry();
-            change(&mut changed);
-            assert_ne!(leaf(&changed), leaf(&entry()), "change {place}");
+            edit(&mut changed);
+            assert_ne!(leaf(&changed), leaf(&entry()), "edit {place}");
         }
         let text = Item::from([("a".to_owned(), s("1"))]);
         assert_ne!(leaf(&text), leaf(&Item::from([("a".to_owned(), n(1))])));

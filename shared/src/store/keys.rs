@@ -416,3 +416,47 @@ pub fn signing_key(kid: &str) -> Key {
 pub fn sortable(at: Timestamp) -> String {
     format!("{at:.3}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::Seed;
+
+    #[test]
+    fn months_cover_a_stretch_of_time_and_no_more() {
+        let tenant = TenantId::derive(&Seed::of(&["t"]));
+        let labels = |from: &str, to: &str| -> Vec<String> {
+            let months = Month::all(from.parse().unwrap(), to.parse().unwrap());
+            let label = |month: Month| {
+                month
+                    .partition(&tenant)
+                    .rsplit('#')
+                    .next()
+                    .unwrap()
+                    .to_owned()
+            };
+            months.into_iter().map(label).collect()
+        };
+        let (march, april) = ("2026-03-01T00:00:00Z", "2026-04-01T00:00:00Z");
+        assert_eq!(labels(march, april), ["2026-03"]);
+        assert_eq!(
+            labels(march, "2026-04-01T00:00:00.001Z"),
+            ["2026-03", "2026-04"]
+        );
+        assert_eq!(
+            labels("2025-12-31T23:59:59.999Z", march),
+            ["2025-12", "2026-01", "2026-02"]
+        );
+        assert!(labels(april, march).is_empty() && labels(march, march).is_empty());
+        let key = audit(
+            &tenant,
+            "2025-12-31T23:59:59.9999Z".parse().unwrap(),
+            "aud_1",
+        );
+        assert!(key.pk.ends_with("#2025-12"));
+        let at = read_time(&key.sk).unwrap();
+        assert_eq!(sortable(at), "2025-12-31T23:59:59.999Z");
+        assert_eq!(read_time("zzz"), None);
+        assert_eq!(read_time("zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz"), None);
+    }
+}

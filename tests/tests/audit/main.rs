@@ -2,7 +2,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::format_push_string,
     reason = "a test that cannot go on says so, and need not be fast"
 )]

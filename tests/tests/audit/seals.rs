@@ -411,3 +411,87 @@ async fn a_part_of_the_trail_is_verified_by_itself() {
         ]
     );
 }
+
+#[tokio::test]
+async fn a_verification_goes_on_where_the_call_before_ended() {
+    use data_encoding::BASE64URL_NOPAD;
+
+    let world = World::start().await;
+    let company = sealed(&world).await;
+    let cursor = BASE64URL_NOPAD.encode(text(&seals(&world, &company)[1]["SK"]["S"]).as_bytes());
+    let rest = verify(&world, &company, &format!("cursor={cursor}")).await;
+    assert_eq!((&rest["seals"], &rest["intact"]), (&json!(2), &json!(true)));
+    let mut edited = seals(&world, &company)[1].clone();
+    edited["entries"] = json!({ "N": "9" });
+    put(&world, &edited);
+    let rest = verify(&world, &company, &format!("cursor={cursor}")).await;
+    assert_eq!(rest["findings"][0]["kind"], "chain_broken", "{rest}");
+}
+
+/// The grace period of a window is derived from how long an invocation can take.
+#[test]
+fn no_function_may_run_longer_than_the_seals_wait() {
+    use muster_shared::domain::seal::GRACE;
+
+    let template = include_str!("../../../infra/template.yaml");
+    let timeouts = template
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Timeout: "));
+    let longest = timeouts.map(|seconds| seconds.parse::<i64>().unwrap());
+    let longest = SignedDuration::from_secs(longest.max().unwrap());
+    assert!(longest + SignedDuration::from_mins(5) <= GRACE, "{longest}");
+}
+
+#[tokio::test]
+async fn seals_outlive_the_secret_that_they_were_signed_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_owned();
+    let world = World::with(|options| muster_local::Options {
+        data: Some(data.clone()),
+        ..options
+    })
+    .await;
+    let company = sealed(&world).await;
+    let (tenant, email) = (company.tenant.clone(), company.owner_email.clone());
+    let noon = world.stack.clock().now();
+    world.stack.shutdown().await;
+    std::fs::rename(data.join("secret"), data.join("secret.previous")).unwrap();
+
+    let world = World::with(|options| muster_local::Options {
+        data: Some(data.clone()),
+        clock: muster_shared::clock::Clock::fixed(noon),
+        ..options
+    })
+    .await;
+    let boss = world.sign_in(&email).await;
+    let _ = boss.add(json!({ "external_id": "new key" })).await;
+    world.wait_hours(2).await;
+    let boss = world.sign_in(&email).await;
+    let made = boss.get("/v1/audit/seals").await.expect(200);
+    assert_eq!(made["seals"][0]["number"], 5);
+    assert_ne!(made["seals"][0]["key"], made["seals"][1]["key"]);
+    let verification = boss.get("/v1/audit/verification").await.expect(200);
+    assert_eq!(
+        (&verification["intact"], &verification["seals"]),
+        (&json!(true), &json!(5))
+    );
+    world.stack.shutdown().await;
+
+    // A secret that is neither the present one nor the one before gives no key that is trusted.
+    std::fs::remove_file(data.join("secret.previous")).unwrap();
+    let world = World::with(|options| muster_local::Options {
+        data: Some(data.clone()),
+        clock: muster_shared::clock::Clock::fixed(noon),
+        ..options
+    })
+    .await;
+    let boss = world.sign_in(&email).await;
+    let verification = boss.get("/v1/audit/verification").await.expect(200);
+    let findings = verification["findings"].as_array().unwrap();
+    assert_eq!(findings.len(), 4, "{tenant}: {verification}");
+    assert!(
+        findings
+            .iter()
+            .all(|finding| finding["kind"] == "seal_forged")
+    );
+}
