@@ -14,6 +14,7 @@ mod listing;
 mod provisioning;
 mod sessions;
 mod throttling;
+mod timing;
 mod tokens;
 
 use muster_local::Mail;

@@ -527,7 +527,7 @@ async fn nobody_switches_to_a_company_that_they_cannot_act_in() {
     let users = two.owner.get("/v1/users?email=ada").await.expect(200);
     let there = text(&users["users"][0]["id"]);
     change_user(&world, &two, &there, |user| {
-        user.suspended_at = Some(user.created_at)
+        user.suspended_at = Some(user.created_at);
     })
     .await;
     let ada = holder(&world, &session);
