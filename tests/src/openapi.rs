@@ -71,6 +71,7 @@ fn merged() -> OpenApi {
         list_users::api(),
         invite::api(),
         resend::api(),
+        revoke::api(),
         assign::api(),
         activate_licence::api(),
         start_import::api(),

@@ -1,5 +1,6 @@
 //! A running Muster and the people who use it: everything goes through HTTP, mail and S3, as it does for them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -235,6 +236,56 @@ impl World {
                 .map(|(_, token)| token.to_owned())
         });
         link.unwrap_or_else(|| panic!("no link in {}", newest.text))
+    }
+
+    /// Every item of the table, by its key.
+    ///
+    /// # Panics
+    /// When the table cannot be read.
+    #[must_use]
+    pub fn items(&self) -> BTreeMap<String, Value> {
+        let context = self.stack.context("add-user");
+        let context = context.unwrap_or_else(|| panic!("no function adds users"));
+        let mut request = json!({ "TableName": context.config.table });
+        let mut items = BTreeMap::new();
+        loop {
+            let scan = serde_json::from_value(request.clone());
+            let scan = scan.unwrap_or_else(|error| panic!("{error}"));
+            let page = self.stack.database().scan(scan);
+            let page = page.unwrap_or_else(|error| panic!("{error}"));
+            let page = serde_json::to_value(page).unwrap_or_else(|error| panic!("{error}"));
+            for item in page["Items"].as_array().into_iter().flatten() {
+                let key = format!("{} {}", text(&item["PK"]["S"]), text(&item["SK"]["S"]));
+                items.insert(key, item.clone());
+            }
+            if page["LastEvaluatedKey"].is_null() {
+                return items;
+            }
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"].clone();
+        }
+    }
+
+    /// Who did an operation to whom, oldest first, by a tenant's audit trail: `user usr_… -> usr_…`.
+    #[must_use]
+    pub fn audited(&self, tenant: &str, operation: &str) -> Vec<String> {
+        let prefix = format!("T#{tenant}#A#");
+        let line = |item: &Value| {
+            let actor = &item["actor"]["M"];
+            let who = [&actor["kind"]["S"], &actor["id"]["S"]];
+            let who: Vec<&str> = who.into_iter().filter_map(Value::as_str).collect();
+            let targets = item["targets"]["L"].as_array().into_iter().flatten();
+            let targets: Vec<&str> = targets
+                .filter_map(|target| target["M"]["id"]["S"].as_str())
+                .collect();
+            format!("{} -> {}", who.join(" "), targets.join(" "))
+        };
+        let items = self.items().into_iter();
+        items
+            .filter(|(key, item)| {
+                key.starts_with(&prefix) && item["operation"]["S"].as_str() == Some(operation)
+            })
+            .map(|(_, item)| line(&item))
+            .collect()
     }
 
     /// What support orders, with the answer.

@@ -1,5 +1,7 @@
 //! Activation: what a link is good for, and accepting an invitation.
 
+mod renew;
+
 use jiff::Timestamp;
 use muster_shared::auth::token::{self, Activation, Audience, Verified};
 use muster_shared::context::Context;
@@ -28,7 +30,7 @@ pub const FUNCTION: Function =
     Function::http("activate", |ctx, request| Box::pin(handle(ctx, request)));
 
 #[derive(OpenApi)]
-#[openapi(paths(check, accept))]
+#[openapi(paths(check, accept, renew::renew))]
 struct Api;
 
 /// The OpenAPI description of its routes.
@@ -93,6 +95,7 @@ struct InvitationAccepted {
 async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
     match http::route(&request).as_str() {
         "POST /v1/activations/check" => check(ctx, &request).await,
+        "POST /v1/activations/renew" => renew::renew(ctx, &request).await,
         "POST /v1/activations" => accept(ctx, &request).await,
         _ => Err(ApiError::NotFound),
     }
@@ -108,18 +111,24 @@ struct Followed {
     state: LinkState,
 }
 
+fn not_ours() -> ApiError {
+    ApiError::field(
+        "token",
+        &Fault::new("invalid_token", "is not that of an activation link"),
+    )
+}
+
+/// What an activation link of ours says, whatever has become of it.
+async fn verified(ctx: &Context, token: &str) -> Result<Verified<Activation>, ApiError> {
+    let verified = token::verify(ctx, Audience::Activate, token).await?;
+    verified.ok_or_else(not_ours)
+}
+
 async fn follow(ctx: &Context, token: &str) -> Result<Followed, ApiError> {
-    let not_ours = || {
-        ApiError::field(
-            "token",
-            &Fault::new("invalid_token", "is not that of an activation link"),
-        )
-    };
-    let verified = token::verify::<Activation>(ctx, Audience::Activate, token).await?;
     let Verified {
         content: link,
         expires_at,
-    } = verified.ok_or_else(not_ours)?;
+    } = verified(ctx, token).await?;
     let tenant = ctx.store.tenant(&link.tid).await?.ok_or_else(not_ours)?;
     let user = ctx.store.user(&link.tid, &link.sub).await?;
     let invitation = ctx.store.invitation(&link.tid, &link.sub).await?;

@@ -114,6 +114,9 @@ pub struct Invited {
     pub mail: MailId,
     /// How far it has come.
     pub state: MailState,
+    /// Who invited, if it was a user: the invitation itself may be gone when somebody asks for a new link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inviter: Option<UserId>,
     /// When the invitation was asked for.
     pub at: Timestamp,
     /// When its link was sent.
@@ -212,6 +215,7 @@ impl Offer {
         let invited = Invited {
             mail: self.mail.id.clone(),
             state: MailState::Queued,
+            inviter: self.invitation.inviter.clone(),
             at,
             sent_at: None,
             expires_at: None,
@@ -240,6 +244,12 @@ pub fn invitable(user: &User) -> Result<&Email, Refusal> {
     } else {
         user.email.as_ref().ok_or(Refusal::NoEmail)
     }
+}
+
+/// Whether a user who holds an old link may have a new one: invited, not withdrawn, and not come yet.
+#[must_use]
+pub fn renewable(user: &User) -> bool {
+    user.invited.is_some() && invitable(user).is_ok()
 }
 
 /// Whether something that ends at `expires_at` has ended: at that very second it has.
@@ -298,6 +308,8 @@ pub fn judge(
     }
     match invitation {
         Some(invitation) if invitation.nonce != *link.nonce => LinkState::Replaced,
+        // An expired invitation leaves its trace on the user; a withdrawn one leaves none.
+        None if user.invited.is_none() => LinkState::Revoked,
         _ if expired(link.expires_at, now) => LinkState::Expired,
         Some(invitation) if invitation.expires_at.is_some_and(|end| expired(end, now)) => {
             LinkState::Expired

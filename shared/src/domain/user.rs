@@ -355,6 +355,7 @@ mod tests {
         let mut invited = Invited {
             mail,
             state: MailState::Queued,
+            inviter: None,
             at: Timestamp::UNIX_EPOCH,
             sent_at: None,
             expires_at: None,

@@ -345,3 +345,74 @@ impl BulkChange for Inviting<'_> {
         Ok(())
     }
 }
+
+/// Withdraws the standing invitations of many users.
+#[derive(Debug)]
+pub struct Revoking<'a> {
+    /// The tenant.
+    pub tenant: &'a TenantId,
+    /// Who withdraws.
+    pub revoker: &'a UserId,
+    /// What that user may do.
+    pub powers: &'a Powers,
+    /// What the ids are made from.
+    pub seed: &'a Seed,
+    /// The present moment.
+    pub now: Timestamp,
+}
+
+impl Revoking<'_> {
+    fn revoked(&self, user: &User) -> User {
+        User {
+            invited: None,
+            updated_at: self.now,
+            ..user.clone()
+        }
+    }
+}
+
+impl BulkChange for Revoking<'_> {
+    const PARTS: usize = 2;
+
+    fn decide(&self, user: &User) -> Result<bool, Refusal> {
+        self.powers.may(Permission::UsersInvite, user)?;
+        if user.deleted_at.is_some() {
+            Err(Refusal::UserDeleted)
+        } else if user.activated_at.is_some() {
+            Err(Refusal::AlreadyActive)
+        } else {
+            Ok(user.invited.is_some())
+        }
+    }
+
+    fn add(
+        &self,
+        transaction: &mut Transaction<'_, Part>,
+        place: usize,
+        user: &User,
+    ) -> Result<(), StoreError> {
+        let tag = |_| Part::User(place);
+        transaction.edit_user(self.tenant, user, &self.revoked(user), tag)?;
+        transaction.withdraw_invitation(self.tenant, &user.id);
+        Ok(())
+    }
+
+    fn seal(
+        &self,
+        transaction: &mut Transaction<'_, Part>,
+        users: &[&User],
+    ) -> Result<(), StoreError> {
+        let label = users.first().map_or("", |user| user.id.as_str());
+        let told = |user: &&User| Target::changed(user, &self.revoked(user));
+        let entry = Entry {
+            id: AuditId::derive(&self.seed.child(label)),
+            at: self.now,
+            actor: Actor::User {
+                id: self.revoker.clone(),
+            },
+            operation: "invitations.revoke".to_owned(),
+            targets: users.iter().map(told).collect(),
+        };
+        transaction.audit(self.tenant, &entry)
+    }
+}

@@ -199,6 +199,20 @@ async fn the_life_of_a_link_counts_from_the_sending_and_not_from_the_asking() {
 }
 
 #[tokio::test]
+async fn the_mail_of_an_invitation_that_was_revoked_meanwhile_is_not_sent() {
+    let (world, office) = world_with_office!();
+    let company = company(&world, office).await;
+    let ada = invite_ada(&company).await;
+    let path = "/v1/invitations/revoke";
+    let revoked = company.owner.post(path, json!({ "users": [ada] })).await;
+    assert_eq!(revoked.expect(200)["done"], 1);
+    office.let_through(1).await;
+    assert!(world.mails_to(ADA).await.is_empty());
+    let shown = show(&world, &company, &ada).await;
+    assert_eq!(shown["invitation"], Value::Null);
+}
+
+#[tokio::test]
 async fn a_mail_that_the_service_cannot_take_now_is_sent_later_and_its_life_counts_from_then() {
     let (world, office) = world_with_office!();
     let company = company(&world, office).await;

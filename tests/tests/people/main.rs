@@ -12,6 +12,7 @@ mod adding;
 mod flooding;
 mod listing;
 mod provisioning;
+mod revoking;
 mod sessions;
 mod throttling;
 mod timing;
