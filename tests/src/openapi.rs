@@ -72,6 +72,7 @@ fn merged() -> OpenApi {
         invite::api(),
         resend::api(),
         revoke::api(),
+        reset_password::api(),
         assign::api(),
         activate_licence::api(),
         start_import::api(),

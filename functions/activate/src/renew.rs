@@ -1,17 +1,10 @@
 //! A new link for somebody whose own has expired or was replaced, asked for from the page that the link leads to.
 
-use jiff::{SignedDuration, Timestamp};
-use muster_shared::auth::token::Activation;
+use jiff::SignedDuration;
 use muster_shared::context::Context;
-use muster_shared::domain::audit::{Actor, Entry, Target};
-use muster_shared::domain::id::{AuditId, Seed};
-use muster_shared::domain::invitation::{Offer, renewable};
-use muster_shared::domain::refusal::Refusal;
 use muster_shared::domain::throttle::{Allowance, Subject};
-use muster_shared::domain::user::User;
 use muster_shared::error::{ApiError, Problem};
 use muster_shared::http::{self, Request, Response};
-use muster_shared::store::transaction::Transaction;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -26,9 +19,6 @@ const FROM_A_SOURCE: Allowance = Allowance {
     most: 30,
     window: SignedDuration::from_hours(1),
 };
-
-/// How often it is tried anew because the user was changed meanwhile.
-const TRIES: u32 = 5;
 
 /// A link whose time is over, or that was replaced.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -64,56 +54,12 @@ pub async fn renew(ctx: &Context, request: &Request) -> Result<Response, ApiErro
         ctx.store.take(&source, FROM_A_SOURCE, now).await??;
         let user = Subject::of("renewal", &["user", link.tid.as_str(), link.sub.as_str()]);
         ctx.store.take(&user, OF_A_USER, now).await??;
-        offer_anew(ctx, &link, &seed, now).await?;
+        ctx.store
+            .renew_invitation(&link.tid, &link.sub, &seed, now)
+            .await?;
         http::accepted(&LinkRenewed {
             message: "If the invitation still stands, a new link is on its way.".to_owned(),
         })
     })
     .await
-}
-
-/// Offers the invitation again, if it is one that can be.
-async fn offer_anew(
-    ctx: &Context,
-    link: &Activation,
-    seed: &Seed,
-    now: Timestamp,
-) -> Result<(), ApiError> {
-    let tenant = &link.tid;
-    for _ in 0..TRIES {
-        let user = ctx.store.user(tenant, &link.sub).await?;
-        let Some(user) = user.filter(|user| renewable(user)) else {
-            return Ok(());
-        };
-        let inviter = (user.invited.as_ref()).and_then(|invited| invited.inviter.as_ref());
-        let Ok(offer) = Offer::to(&user, tenant, inviter, seed, now) else {
-            return Ok(());
-        };
-        let after = offer.applied(&user);
-        let mut transaction = Transaction::new(&ctx.store);
-        transaction.edit_user(tenant, &user, &after, |_| ())?;
-        transaction.offer(tenant, &offer, ())?;
-        transaction.audit(tenant, &entry(&user, &after, seed, now))?;
-        if transaction.commit().await?.is_ok() {
-            return Ok(());
-        }
-        let again = ctx.store.mail(&offer.mail.id).await?;
-        if again.is_some() {
-            // An earlier attempt of this very request has done it.
-            return Ok(());
-        }
-    }
-    Err(Refusal::Busy.into())
-}
-
-fn entry(user: &User, after: &User, seed: &Seed, at: Timestamp) -> Entry {
-    Entry {
-        id: AuditId::derive(seed),
-        at,
-        actor: Actor::Invitee {
-            id: user.id.clone(),
-        },
-        operation: "invitations.renew".to_owned(),
-        targets: vec![Target::changed(user, after)],
-    }
 }

@@ -4,14 +4,12 @@ use jiff::Timestamp;
 use muster_shared::auth::Caller;
 use muster_shared::auth::token::{self, ACCESS, Access, Audience};
 use muster_shared::context::Context;
-use muster_shared::domain::email::fold_address;
 use muster_shared::domain::field::Fields;
 use muster_shared::domain::id::{Seed, TenantId};
 use muster_shared::domain::invitation::expired;
 use muster_shared::domain::password::Password;
 use muster_shared::domain::person::{Membership, Person};
 use muster_shared::domain::session::{IDLE, RefreshToken, Session};
-use muster_shared::domain::text::{MOST_FOLDED, fold};
 use muster_shared::domain::user::{Status, User};
 use muster_shared::error::{ApiError, Internal, Problem};
 use muster_shared::http::guessing::Guess;
@@ -202,18 +200,9 @@ async fn choices(ctx: &Context, open: Vec<(Membership, User)>) -> Result<Tenants
 
 /// Looks a person up with as many reads whether or not there is one.
 async fn find_person(ctx: &Context, login: &str) -> Result<Option<Person>, ApiError> {
-    if login.len() > 300 || login.trim().is_empty() || fold(login).len() > MOST_FOLDED {
-        return Ok(None);
-    }
-    let email = if login.contains('@') {
-        fold_address(login)
-    } else {
-        ctx.store
-            .username_holder(&fold(login))
-            .await?
-            .unwrap_or_else(|| "nobody".to_owned())
-    };
-    Ok(ctx.store.person(&email).await?)
+    let address = ctx.store.address_of_login(login).await?;
+    let address = address.unwrap_or_else(|| "nobody".to_owned());
+    Ok(ctx.store.person(&address).await?)
 }
 
 /// The memberships in which the person may act now: of users who have joined, and still have the person's address.

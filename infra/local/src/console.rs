@@ -11,7 +11,7 @@ use axum::routing::get;
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
 
 /// Path, media type and content of each file.
-const FILES: [(&str, &str, &str); 3] = [
+const FILES: [(&str, &str, &str); 5] = [
     (
         "/activate",
         "text/html; charset=utf-8",
@@ -26,6 +26,16 @@ const FILES: [(&str, &str, &str); 3] = [
         "/activate.css",
         "text/css; charset=utf-8",
         include_str!("../../../console/activate.css"),
+    ),
+    (
+        "/reset",
+        "text/html; charset=utf-8",
+        include_str!("../../../console/reset.html"),
+    ),
+    (
+        "/reset.js",
+        "text/javascript; charset=utf-8",
+        include_str!("../../../console/reset.js"),
     ),
 ];
 

@@ -19,6 +19,7 @@ pub const ALL: &[&Function] = &[
     &record_delivery::FUNCTION,
     &resend::FUNCTION,
     &seal_audit::FUNCTION,
+    &reset_password::FUNCTION,
     &revoke::FUNCTION,
     &send_mail::FUNCTION,
     &sign_in::FUNCTION,

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
-use crate::domain::id::{AccountId, TenantId, UserId};
+use crate::domain::id::{AccountId, LinkId, TenantId, UserId};
 use crate::domain::invitation::Nonce;
 use crate::domain::permission::{Class, ModuleRight, Role};
 use crate::domain::powers::Sight;
@@ -25,6 +25,8 @@ pub enum Audience {
     Api,
     /// Activating an account.
     Activate,
+    /// Choosing a new password.
+    Reset,
 }
 
 impl Audience {
@@ -32,6 +34,7 @@ impl Audience {
         match self {
             Self::Api => "api",
             Self::Activate => "activate",
+            Self::Reset => "reset",
         }
     }
 }
@@ -72,6 +75,15 @@ pub struct Activation {
     pub sub: UserId,
     /// The tenant.
     pub tid: TenantId,
+    /// What tells the newest link from earlier ones.
+    pub nonce: Nonce,
+}
+
+/// What a mailed link other than that of an invitation says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Linked {
+    /// What it leads to.
+    pub lnk: LinkId,
     /// What tells the newest link from earlier ones.
     pub nonce: Nonce,
 }

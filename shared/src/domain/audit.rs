@@ -28,6 +28,12 @@ pub enum Actor {
         #[schema(value_type = String)]
         id: UserId,
     },
+    /// Whoever got a mail about the user, by its link or its code.
+    Recipient {
+        /// The user.
+        #[schema(value_type = String)]
+        id: UserId,
+    },
     /// An app, by its licence code.
     App {
         /// The user whose licence it is.
@@ -51,7 +57,10 @@ impl Actor {
     #[must_use]
     pub fn id(&self) -> Option<&str> {
         match self {
-            Self::User { id } | Self::Invitee { id } | Self::App { id } => Some(id.as_str()),
+            Self::User { id }
+            | Self::Invitee { id }
+            | Self::Recipient { id }
+            | Self::App { id } => Some(id.as_str()),
             Self::Import { id } => Some(id.as_str()),
             Self::Support | Self::Schedule => None,
         }
@@ -63,6 +72,7 @@ impl Actor {
         match self {
             Self::User { .. } => "user",
             Self::Invitee { .. } => "invitee",
+            Self::Recipient { .. } => "recipient",
             Self::App { .. } => "app",
             Self::Import { .. } => "import",
             Self::Support => "support",
@@ -683,6 +693,7 @@ mod tests {
         after.invited = Some(Invited {
             mail: mail.clone(),
             state: MailState::Queued,
+            inviter: None,
             at: Timestamp::UNIX_EPOCH,
             sent_at: None,
             expires_at: None,

@@ -178,25 +178,13 @@ impl Offer {
     ) -> Result<Self, Refusal> {
         let email = invitable(user)?.clone();
         let seed = seed.child(user.id.as_str());
-        let (id, nonce) = (MailId::derive(&seed), Nonce::derive(&seed));
-        let mail = Mail {
-            id: id.clone(),
-            kind: MailKind::Invitation,
-            tenant: tenant.clone(),
-            user: user.id.clone(),
-            to: email,
-            nonce: nonce.clone(),
-            state: MailState::Queued,
-            created_at: now,
-            lease_until: None,
-            message_id: None,
-            reason: None,
-        };
+        let kind = MailKind::Invitation;
+        let mail = Mail::new(kind, tenant, &user.id, &email, &seed, now);
         let invitation = Invitation {
             user: user.id.clone(),
-            nonce,
+            nonce: mail.nonce.clone(),
             inviter: inviter.cloned(),
-            mail: id,
+            mail: mail.id.clone(),
             created_at: now,
             sent_at: None,
             expires_at: None,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::email::Email;
-use super::id::{MailId, TenantId, UserId};
+use super::id::{LinkId, MailId, Seed, TenantId, UserId};
 use super::invitation::{MailState, Nonce};
 
 /// What a mail is for.
@@ -13,6 +13,10 @@ use super::invitation::{MailState, Nonce};
 pub enum MailKind {
     /// Invites a user to activate.
     Invitation,
+    /// Lets a person choose a new password.
+    PasswordReset,
+    /// Tells a person that the password was changed.
+    PasswordChanged,
 }
 
 /// A mail on its way. Its words and its link are made when it is sent, so none of them is kept.
@@ -28,8 +32,14 @@ pub struct Mail {
     pub user: UserId,
     /// To which address.
     pub to: Email,
-    /// The invitation's nonce: if the invitation has another by now, this mail is not sent.
+    /// The nonce of the invitation, or of the link it carries: if that has another by now, this mail is not sent.
     pub nonce: Nonce,
+    /// The link it carries, if it is not that of an invitation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<LinkId>,
+    /// The user on whose behalf it is sent, where the letter tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<UserId>,
     /// How far it has come.
     pub state: MailState,
     /// When it was asked for.
@@ -46,9 +56,55 @@ pub struct Mail {
 }
 
 impl Mail {
+    /// A new mail about a user, waiting to be sent; the same `seed` gives the same.
+    #[must_use]
+    pub fn new(
+        kind: MailKind,
+        tenant: &TenantId,
+        user: &UserId,
+        to: &Email,
+        seed: &Seed,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id: MailId::derive(seed),
+            kind,
+            tenant: tenant.clone(),
+            user: user.clone(),
+            to: to.clone(),
+            nonce: Nonce::derive(seed),
+            link: None,
+            by: None,
+            state: MailState::Queued,
+            created_at: now,
+            lease_until: None,
+            message_id: None,
+            reason: None,
+        }
+    }
+
     /// Whether it has not been handed to the mail service yet, nor given up.
     #[must_use]
     pub fn waits(&self) -> bool {
         matches!(self.state, MailState::Queued | MailState::Sending)
+    }
+}
+
+/// That somebody asked for a new password, by a login that nobody has looked up yet: an item of the outbox until a worker
+/// has.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct ResetAsked {
+    /// Its id.
+    pub id: MailId,
+    /// E-mail address or username, as typed.
+    pub login: String,
+    /// When it was asked.
+    pub at: Timestamp,
+}
+
+/// Without the login: logs carry ids, never people.
+impl std::fmt::Debug for ResetAsked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ResetAsked({})", self.id)
     }
 }

@@ -12,6 +12,7 @@ pub mod import;
 pub mod invitation;
 pub mod letter;
 pub mod licence;
+pub mod link;
 pub mod password;
 pub mod permission;
 pub mod person;

@@ -10,7 +10,9 @@ use super::transaction::Transaction;
 use super::{BY_EXPIRY, Item, Store, StoreError, item, s, seconds};
 use crate::domain::audit::{Actor, Entry, Target};
 use crate::domain::id::{AuditId, Seed, TenantId, UserId};
-use crate::domain::invitation::{Invitation, MailState, Offer, expired, may_get_another};
+use crate::domain::invitation::{
+    Invitation, MailState, Offer, expired, may_get_another, renewable,
+};
 use crate::domain::letter::Mail;
 use crate::domain::permission::Permission;
 use crate::domain::person::Membership;
@@ -62,6 +64,61 @@ impl Store {
             ended.extend(due.filter_map(|key| keys::read_expiry(key)));
         }
         Ok(ended)
+    }
+}
+
+/// How often an invitation is offered anew because the user was changed meanwhile.
+const TRIES: u32 = 5;
+
+impl Store {
+    /// Offers an invitation anew to the user's present address because the invitee asked; nothing if there is none that
+    /// stands or has expired, or user or tenant have had all their invitations of the day. The same `seed` does it once.
+    ///
+    /// # Errors
+    /// When the table cannot be used.
+    pub async fn renew_invitation(
+        &self,
+        tenant: &TenantId,
+        user: &UserId,
+        seed: &Seed,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        for _ in 0..TRIES {
+            let user = self.user(tenant, user).await?;
+            let due = |user: &User| renewable(user) && may_get_another(user, now).is_ok();
+            let (Some(user), Some(owner)) = (user.filter(due), self.tenant(tenant).await?) else {
+                return Ok(());
+            };
+            let inviter = (user.invited.as_ref()).and_then(|invited| invited.inviter.as_ref());
+            let Ok(offer) = Offer::to(&user, tenant, inviter, seed, now) else {
+                return Ok(());
+            };
+            if self.mail(&offer.mail.id).await?.is_some() {
+                return Ok(());
+            }
+            let after = offer.applied(&user);
+            let entry = Entry {
+                id: AuditId::derive(&seed.child(user.id.as_str())),
+                at: now,
+                actor: Actor::Invitee {
+                    id: user.id.clone(),
+                },
+                operation: "invitations.renew".to_owned(),
+                targets: vec![Target::changed(&user, &after)],
+            };
+            let mut transaction = Transaction::new(self);
+            transaction.edit_user(tenant, &user, &after, |_| false)?;
+            transaction.offer(tenant, &offer, false)?;
+            let subject = Subject::invitations(tenant);
+            transaction.take(&subject, owner.invitations(), 1, now, true);
+            transaction.audit(tenant, &entry)?;
+            match transaction.commit().await? {
+                Ok(()) => return Ok(()),
+                Err(failed) if failed.iter().any(|failed| failed.tag) => return Ok(()),
+                Err(_) => {}
+            }
+        }
+        Err(StoreError::Contended)
     }
 }
 

@@ -9,7 +9,8 @@ use jiff::{Timestamp, ToSpan};
 
 use super::Item;
 use crate::domain::id::{
-    AccountId, ExportId, GroupId, ImportId, MailId, PlanId, ProductId, RoleId, TenantId, UserId,
+    AccountId, ExportId, GroupId, ImportId, LinkId, MailId, PlanId, ProductId, RoleId, TenantId,
+    UserId,
 };
 use crate::domain::throttle::Subject;
 
@@ -246,6 +247,24 @@ pub fn session(family: &str) -> Key {
 #[must_use]
 pub fn mail(mail: &MailId) -> Key {
     Key::new(format!("M#{mail}"), "MAIL")
+}
+
+/// What a mailed link leads to.
+#[must_use]
+pub fn link(link: &LinkId) -> Key {
+    Key::new(format!("L#{link}"), "LINK")
+}
+
+/// A request for a new password that no worker has looked at yet.
+#[must_use]
+pub fn reset_asked(id: &MailId) -> Key {
+    Key::new(format!("Q#{id}"), "RESET")
+}
+
+/// Reads back which request for a new password stands at a key.
+#[must_use]
+pub fn read_reset_asked(pk: &str) -> Option<MailId> {
+    MailId::parse(pk.strip_prefix("Q#")?).ok()
 }
 
 /// An import.

@@ -8,7 +8,7 @@ use super::transaction::Transaction;
 use super::{Store, StoreError, item, s, seconds, value};
 use crate::domain::id::MailId;
 use crate::domain::invitation::MailState;
-use crate::domain::letter::Mail;
+use crate::domain::letter::{Mail, MailKind};
 
 /// What waits for `send-mail`.
 pub const OUTBOX: &str = "mail";
@@ -92,7 +92,11 @@ impl Store {
         let sending = waits.clone().equals("state", value(&MailState::Sending)?);
         let mut transaction = Transaction::new(self);
         transaction.update(&key, queued, sending, ());
-        transaction.stop_link(mail, ())?;
+        match (&mail.kind, &mail.link) {
+            (MailKind::Invitation, _) => transaction.stop_link(mail, ())?,
+            (_, Some(link)) => transaction.stop_mailed_link(link, mail, ()),
+            (_, None) => {}
+        }
         if transaction.commit().await?.is_ok() {
             return Ok(());
         }
@@ -150,7 +154,9 @@ impl Store {
             let unmoved = Condition::exists().equals("state", value(&mail.state)?);
             let mut transaction = Transaction::new(self);
             transaction.update(&key, change.clone(), unmoved.clone(), Part::Mail);
-            transaction.show_mail_state(&mail, state, Part::User)?;
+            if mail.kind == MailKind::Invitation {
+                transaction.show_mail_state(&mail, state, Part::User)?;
+            }
             match transaction.commit().await? {
                 Ok(()) => return Ok(()),
                 // The user has a newer invitation, or is gone: the mail alone moves on.

@@ -11,6 +11,7 @@ pub mod idempotency;
 pub mod imports;
 pub mod invitations;
 pub mod keys;
+pub mod links;
 pub mod mails;
 pub mod meter;
 pub mod people;

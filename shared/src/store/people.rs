@@ -7,9 +7,13 @@ use super::expression::{Change, Condition};
 use super::keys;
 use super::transaction::Transaction;
 use super::{Store, StoreError, item, s, seconds, value};
+use crate::domain::email::fold_address;
+use crate::domain::id::TenantId;
+use crate::domain::password::PasswordHash;
 use crate::domain::person::{Membership, Person};
 use crate::domain::session::{RefreshToken, Session};
-use crate::domain::text::Username;
+use crate::domain::text::{MOST_FOLDED, Username, fold};
+use crate::domain::user::User;
 
 /// What a username's guard keeps: which person signs in by it.
 #[derive(Serialize, Deserialize)]
@@ -33,6 +37,38 @@ impl Store {
     pub async fn username_holder(&self, folded: &str) -> Result<Option<String>, StoreError> {
         let holder: Option<NameHolder> = self.get(&keys::username(folded)).await?;
         Ok(holder.map(|holder| holder.person))
+    }
+
+    /// The folded e-mail address that a login means: that of the person with this username, or the address itself,
+    /// whether or not there is such a person. As many reads for everybody who types the same kind of login.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn address_of_login(&self, login: &str) -> Result<Option<String>, StoreError> {
+        if login.len() > 300 || login.trim().is_empty() || fold(login).len() > MOST_FOLDED {
+            return Ok(None);
+        }
+        if login.contains('@') {
+            return Ok(Some(fold_address(login)));
+        }
+        self.username_holder(&fold(login)).await
+    }
+
+    /// The users of all tenants whose address this is, as far as they were ever invited; deleted ones are not among them.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn users_behind(
+        &self,
+        folded_email: &str,
+    ) -> Result<Vec<(TenantId, User)>, StoreError> {
+        let mut users = Vec::new();
+        for Membership { tenant, user } in self.memberships(folded_email).await? {
+            let user = self.user(&tenant, &user).await?;
+            let user = user.filter(|user| Membership::leads_to(user, folded_email));
+            users.extend(user.map(|user| (tenant, user)));
+        }
+        Ok(users)
     }
 
     /// The tenants that a person is a member of.
@@ -120,6 +156,23 @@ impl<T: Clone> Transaction<'_, T> {
             )?,
             username_taken,
         );
+        Ok(())
+    }
+
+    /// Sets a person's password; `changed` if it is another one than `before` by now, or there is no such person.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn set_password(
+        &mut self,
+        folded_email: &str,
+        before: &PasswordHash,
+        password: &PasswordHash,
+        changed: T,
+    ) -> Result<(), StoreError> {
+        let change = Change::new().set("password", value(password)?);
+        let same = Condition::exists().equals("password", value(before)?);
+        self.update(&keys::person(folded_email), change, same, changed);
         Ok(())
     }
 

@@ -12,6 +12,7 @@ mod adding;
 mod flooding;
 mod listing;
 mod provisioning;
+mod resetting;
 mod revoking;
 mod sessions;
 mod throttling;
@@ -56,10 +57,15 @@ fn redacted(value: &Value) -> Value {
 
 /// Text whose ids, licence codes and link tokens are left out.
 fn without_ids(text: &str) -> String {
-    let word = |word: &str| match word.split_once("/activate#") {
-        Some((address, _)) => {
+    let page = |word: &str| {
+        let pages = ["/activate#", "/reset#", "/email#"];
+        pages.into_iter().find(|page| word.contains(page))
+    };
+    let word = |word: &str| match page(word).and_then(|page| Some((word.split_once(page)?.0, page)))
+    {
+        Some((address, page)) => {
             let path = address.splitn(4, '/').skip(3).collect::<String>();
-            format!("https://…{path}/activate#…")
+            format!("https://…{path}{page}…")
         }
         None if is_id(word) => format!("{}…", &word[..4]),
         None if is_code(word) => "····-····-····-····".to_owned(),
