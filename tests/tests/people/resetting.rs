@@ -268,6 +268,7 @@ async fn an_administrator_sends_a_new_password_without_learning_it() {
 
     let form = json!({ "email": "pia@drivers.example", "invite": true });
     let pia = company.owner.add(form).await;
+    let _ = world.link_token("pia@drivers.example").await;
     let path = format!("/v1/users/{pia}/password-reset");
     let answer = company.owner.post(&path, json!({})).await.expect(202);
     assert_eq!(answer["mail"], "activation");
