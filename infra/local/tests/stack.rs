@@ -86,6 +86,8 @@ static STAND_INS: &[&Function] = functions! {
     http "audit": echo!();
     http "invite": echo!();
     http "resend": echo!();
+    http "reset-password": echo!();
+    http "revoke": echo!();
     http "start-import": echo!();
     http "start-export": echo!();
     queue "import": worker!("import");
