@@ -9,7 +9,6 @@ use muster_shared::context::Context;
 use muster_shared::domain::audit::{AuditFilter, Operations, Told, Who};
 use muster_shared::domain::field::{Fault, Fields};
 use muster_shared::domain::id::UserId;
-use muster_shared::domain::permission::Permission;
 use muster_shared::domain::seal::Seal;
 use muster_shared::error::{ApiError, Internal, Problem};
 use muster_shared::http::{self, Request, Response};
@@ -171,7 +170,7 @@ struct SealView {
 
 async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, &request).await?;
-    caller.require(Permission::AuditRead)?;
+    caller.require_trail()?;
     match http::route(&request).as_str() {
         "GET /v1/audit" => list(ctx, &caller, &request).await,
         "GET /v1/audit/seals" => seals(ctx, &caller, &request).await,

@@ -10,7 +10,7 @@ use crate::domain::audit::{Actor, Entry, Target};
 use crate::domain::id::{AuditId, Seed, TenantId, UserId};
 use crate::domain::invitation::expired;
 use crate::domain::permission::{Permission, Rights};
-use crate::domain::powers::Powers;
+use crate::domain::powers::{Powers, Sight};
 use crate::domain::user::Status;
 use crate::error::ApiError;
 use crate::http::{self, Request, Response};
@@ -81,6 +81,20 @@ impl Caller {
     /// [`ApiError::Forbidden`].
     pub fn require(&self, permission: Permission) -> Result<(), ApiError> {
         if self.powers.permit_for_some(permission) {
+            Ok(())
+        } else {
+            Err(ApiError::Forbidden)
+        }
+    }
+
+    /// Goes on only if the audit trail may be read. It tells of everybody, so it needs the permission and to see
+    /// everybody.
+    ///
+    /// # Errors
+    /// [`ApiError::Forbidden`].
+    pub fn require_trail(&self) -> Result<(), ApiError> {
+        self.require(Permission::AuditRead)?;
+        if self.powers.sight == Sight::All {
             Ok(())
         } else {
             Err(ApiError::Forbidden)

@@ -7,7 +7,6 @@ use utoipa::ToSchema;
 use super::audit::AuditFilter;
 use super::id::{ExportId, ProductId, TenantId, UserId};
 use super::invitation::MailState;
-use super::permission::Permission;
 use super::user::{Kind, Status, User};
 
 /// What kind of file.
@@ -53,15 +52,6 @@ pub enum ExportOf {
 }
 
 impl ExportOf {
-    /// What one must be permitted to have it.
-    #[must_use]
-    pub fn needs(self) -> Permission {
-        match self {
-            Self::Users => Permission::ExportsRun,
-            Self::Audit => Permission::AuditRead,
-        }
-    }
-
     /// The beginning of the file's name.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -292,6 +292,30 @@ async fn only_who_may_read_the_trail_does_and_only_of_their_own_company() {
 }
 
 #[tokio::test]
+async fn who_does_not_see_everybody_does_not_read_the_trail() {
+    let world = World::start().await;
+    let assigned = json!({ "policy": { "standard_sees": "assigned" } });
+    let company = world.company_with("Acme", assigned).await;
+    let boss = &company.owner;
+    for (name, scope, status) in [
+        ("some", json!({ "users": [boss.user] }), 403),
+        ("all", json!({ "all": true }), 200),
+    ] {
+        let email = format!("{name}@colleagues.example");
+        let form = json!({ "email": email, "class": "standard", "roles": ["auditor"], "scope": scope, "invite": true });
+        let _ = boss.add(form).await;
+        let auditor = world.activate(&email, &format!("auditor.{name}")).await;
+        let read = auditor.get("/v1/audit").await;
+        let taken = auditor.post("/v1/exports", json!({ "of": "audit" })).await;
+        assert_eq!(
+            (read.status, taken.status == 202),
+            (status, status == 200),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn no_secret_ever_stands_in_the_trail() {
     let world = World::start().await;
     let company = world.company("Acme").await;
