@@ -56,6 +56,9 @@ pub enum ApiError {
     /// The thing has changed since the version that the edit was made from (RFC 9110, section 13.1.1).
     #[error("the version is not the present one")]
     PreconditionFailed,
+    /// The same, and the present version is told.
+    #[error("the version is not {0}, the present one")]
+    Outdated(u64),
     /// The link cannot be used, and why.
     #[error("the link cannot be used")]
     Link(LinkState),
@@ -151,7 +154,7 @@ fn refused_field(refusal: Refusal) -> (&'static str, Refusal) {
         Refusal::ExternalIdTaken => "external_id",
         Refusal::UsernameTaken => "username",
         Refusal::NoSeatsLeft(_) | Refusal::ProductNotFound(_) => "products",
-        Refusal::BeyondYourRights => "class",
+        Refusal::BeyondYourRights | Refusal::LastOwner => "class",
         _ => "user",
     };
     (field, refusal)
@@ -246,7 +249,7 @@ impl ApiError {
                 "Name the version that you changed in `If-Match`, as the `ETag` shows it."
                     .to_owned(),
             ),
-            Self::PreconditionFailed => (
+            Self::PreconditionFailed | Self::Outdated(_) => (
                 412,
                 "precondition_failed",
                 "It has changed meanwhile; look at it again and repeat the change.".to_owned(),
@@ -288,6 +291,10 @@ impl ApiError {
             code: code.to_owned(),
             detail,
             errors,
+            version: match self {
+                Self::Outdated(version) => Some(*version),
+                _ => None,
+            },
         }
     }
 
@@ -411,7 +418,11 @@ fn refused_status(refusal: &Refusal) -> u16 {
         | Refusal::LastOwner
         | Refusal::NotSuspended
         | Refusal::NotDeleted
-        | Refusal::Busy => 409,
+        | Refusal::Busy
+        | Refusal::EmailImmutable
+        | Refusal::NotActive
+        | Refusal::PersonShared
+        | Refusal::TooLateToRestore => 409,
     }
 }
 
@@ -471,4 +482,7 @@ pub struct Problem {
     /// Every faulty field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// The present version, where an edit was made from another one; the `ETag` too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
 }

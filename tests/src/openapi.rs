@@ -69,6 +69,7 @@ fn merged() -> OpenApi {
         activate::api(),
         add_user::api(),
         list_users::api(),
+        edit_user::api(),
         invite::api(),
         resend::api(),
         revoke::api(),

@@ -112,6 +112,9 @@ async fn redeem(
             .get(&holder.product)
             .filter(|licence| licence.code == *code)
             .ok_or(ApiError::NotFound)?;
+        if user.suspended_at.is_some() {
+            return Err(Refusal::UserSuspended.into());
+        }
         match licence.redeem(device) {
             Redemption::UsedElsewhere => {
                 return Err(ApiError::WrongState {
@@ -121,9 +124,6 @@ async fn redeem(
             }
             Redemption::Unchanged => {
                 return Ok((user.clone(), licence.activated_at.unwrap_or(now)));
-            }
-            Redemption::Activates if user.suspended_at.is_some() => {
-                return Err(Refusal::UserSuspended.into());
             }
             Redemption::Activates => {}
         }

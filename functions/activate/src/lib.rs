@@ -333,6 +333,7 @@ impl Credentials {
                 username,
                 password: hash,
                 created_at: ctx.clock.now(),
+                joined_at: None,
             },
             new: true,
         })
@@ -378,6 +379,8 @@ async fn commit(
             Hindrance::Moved,
             Hindrance::UsernameTaken,
         )?;
+    } else {
+        transaction.join_person(&credentials.person, now, Hindrance::Moved);
     }
     transaction.add_membership(&email.folded(), &membership)?;
     let entry = Entry {

@@ -87,8 +87,8 @@ impl Applying<'_> {
                 // The user and its guards, and an invitation with its mail and membership.
                 (Ok(said), Outcome::Created) if said.email.is_none() => 2,
                 (Ok(_), Outcome::Created) => 3 + if self.invites() { 3 } else { 0 },
-                // The user, the guards of old and new address, and the withdrawn invitation.
-                _ => 4,
+                // The user, the guards of old and new address, and the invitation withdrawn with its membership.
+                _ => 5,
             };
             parts <= MOST
         };
@@ -303,6 +303,9 @@ impl Applying<'_> {
                 transaction.edit_user(&self.tenant.id, before, &after, tag)?;
                 if before.invited.is_some() && after.invited.is_none() {
                     transaction.withdraw_invitation(&self.tenant.id, &before.id);
+                    if let Some(left) = &before.email {
+                        transaction.remove_membership(&left.folded(), &self.tenant.id);
+                    }
                 }
                 Ok(Ok(Target::changed(before, &after)))
             }

@@ -9,6 +9,7 @@ pub const ALL: &[&Function] = &[
     &add_user::FUNCTION,
     &assign::FUNCTION,
     &audit::FUNCTION,
+    &edit_user::FUNCTION,
     &expire_invitations::FUNCTION,
     &export::FUNCTION,
     &import::FUNCTION,

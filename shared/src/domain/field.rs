@@ -94,6 +94,14 @@ impl Fields {
         });
     }
 
+    /// Notes what else was found, of fields of which nothing is noted yet.
+    pub fn extend(&mut self, errors: Vec<FieldError>) {
+        let faulty = self.faulty();
+        let new = errors.into_iter();
+        self.0
+            .extend(new.filter(|error| !faulty.contains(&error.field)));
+    }
+
     /// The fields noted so far.
     #[must_use]
     pub fn faulty(&self) -> HashSet<String> {

@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod audit;
+pub mod edit;
 pub mod email;
 pub mod export;
 pub mod field;
@@ -10,6 +11,7 @@ pub mod group;
 pub mod id;
 pub mod import;
 pub mod invitation;
+pub mod leaving;
 pub mod letter;
 pub mod licence;
 pub mod link;

@@ -20,6 +20,9 @@ pub struct Person {
     pub password: PasswordHash,
     /// When the person first activated.
     pub created_at: Timestamp,
+    /// When the person last joined a further tenant, or joined one anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joined_at: Option<Timestamp>,
 }
 
 /// That the person behind an address is a user of a tenant, or is invited to be. Written with each invitation, and not

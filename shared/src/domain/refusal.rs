@@ -47,6 +47,14 @@ pub enum Refusal {
     TooManyInvitations,
     /// The tenant has sent as many invitations today as it may.
     NoInvitationsLeft,
+    /// The policy fixes the address of an active user.
+    EmailImmutable,
+    /// The person has not activated: there is no username yet.
+    NotActive,
+    /// The person signs in to other companies by the same name.
+    PersonShared,
+    /// The time in which a deleted user can be restored is over.
+    TooLateToRestore,
 }
 
 impl Refusal {
@@ -100,6 +108,22 @@ impl Refusal {
             "no_invitations_left",
             "The company has sent all the invitations that it may send today; try again tomorrow.",
         ),
+        (
+            "email_immutable",
+            "The company's policy fixes the e-mail address of an active user.",
+        ),
+        (
+            "not_active",
+            "The person has not activated yet, so there is no username to change.",
+        ),
+        (
+            "person_shared",
+            "The person signs in to other companies by this username; ask support to change it.",
+        ),
+        (
+            "too_late_to_restore",
+            "The user was deleted 30 days ago or more and cannot be restored.",
+        ),
     ];
 
     /// The code, for programs.
@@ -137,6 +161,10 @@ impl Refusal {
             Self::Busy => 18,
             Self::TooManyInvitations => 19,
             Self::NoInvitationsLeft => 20,
+            Self::EmailImmutable => 21,
+            Self::NotActive => 22,
+            Self::PersonShared => 23,
+            Self::TooLateToRestore => 24,
         };
         Self::CODES[index]
     }

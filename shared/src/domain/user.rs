@@ -257,6 +257,21 @@ impl User {
         }
     }
 
+    /// Which fields the policy asks for and the user lacks.
+    #[must_use]
+    pub fn missing(&self, policy: &Policy) -> Vec<(&'static str, Fault)> {
+        let draft = Draft {
+            external_id: self.external_id.clone(),
+            email: self.email.clone(),
+            first_name: self.first_name.clone(),
+            last_name: self.last_name.clone(),
+            phone: self.phone.clone(),
+            employee_number: self.employee_number.clone(),
+            ..Draft::default()
+        };
+        draft.missing(policy)
+    }
+
     /// Where the user stands at `now`.
     #[must_use]
     pub fn status(&self, now: Timestamp) -> Status {

@@ -3,6 +3,7 @@
 pub mod adding;
 pub mod forms;
 pub mod guessing;
+pub mod leaving;
 pub mod references;
 pub mod views;
 
@@ -209,10 +210,14 @@ pub fn cached(body: &impl Serialize, seconds: u32) -> Result<Response, ApiError>
 /// When it cannot be written as JSON.
 pub fn tagged(body: &impl Serialize, version: u64) -> Result<Response, ApiError> {
     let mut response = ok(body)?;
+    tag(&mut response, version);
+    Ok(response)
+}
+
+fn tag(response: &mut Response, version: u64) {
     if let Ok(value) = HeaderValue::from_str(&format!("\"{version}\"")) {
         response.headers_mut().insert(ETAG, value);
     }
-    Ok(response)
 }
 
 /// 201 with a JSON body and the place of what was made.
@@ -287,6 +292,9 @@ pub fn problem(error: &ApiError) -> Response {
         response
             .headers_mut()
             .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if let ApiError::Outdated(version) = error {
+        tag(&mut response, *version);
     }
     if matches!(error, ApiError::InProgress) {
         response

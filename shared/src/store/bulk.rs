@@ -24,13 +24,15 @@ pub enum Done {
 pub enum Part {
     /// A part of the user with this place in the batch.
     User(usize),
+    /// A part of the user with this place in the batch, and why it is refused then.
+    Refused(usize, Refusal),
     /// A part that all users of the batch share.
     Shared,
 }
 
 /// A change that can be made to many users.
 pub trait BulkChange {
-    /// How many parts of a transaction one user takes.
+    /// How many parts of a transaction one user takes, for all that is known before it is read.
     const PARTS: usize;
 
     /// Whether it is to be made to this user: `Ok(true)`, or has been: `Ok(false)`.
@@ -59,6 +61,11 @@ pub trait BulkChange {
         transaction: &mut Transaction<'_, Part>,
         users: &[&User],
     ) -> Result<(), StoreError>;
+
+    /// Whether `next` can go into one transaction with those chosen before it. The first always can.
+    fn fits(&self, chosen: &[&User], _next: &User) -> bool {
+        (chosen.len() + 1) * Self::PARTS + 2 <= MOST
+    }
 
     /// For how many users there is room at most, and what to say to the rest.
     fn room(&self) -> Option<(usize, Refusal)> {
@@ -92,13 +99,17 @@ impl Store {
         mut change: impl BulkChange,
     ) -> Result<Vec<(UserId, Done)>, StoreError> {
         let mut outcomes = Vec::with_capacity(ids.len());
-        for batch in ids.chunks(batch_size(&change)) {
+        let mut rest = ids;
+        while !rest.is_empty() {
+            let batch = &rest[..rest.len().min(batch_size(&change))];
             let done = self.change_batch(tenant, batch, &mut change).await?;
+            rest = &rest[done.len()..];
             outcomes.extend(batch.iter().cloned().zip(done));
         }
         Ok(outcomes)
     }
 
+    /// Changes as many of the users as one transaction takes, from the first on; at least one.
     async fn change_batch<C: BulkChange>(
         &self,
         tenant: &TenantId,
@@ -106,6 +117,7 @@ impl Store {
         change: &mut C,
     ) -> Result<Vec<Done>, StoreError> {
         let mut refused_at: HashMap<usize, u64> = HashMap::new();
+        let mut refused: HashMap<usize, Refusal> = HashMap::new();
         let mut outcomes = Vec::new();
         for _ in 0..TRIES {
             let users = self.users(tenant, ids).await?;
@@ -122,13 +134,11 @@ impl Store {
                     outcomes[*place] = Done::Unchanged;
                 }
             }
+            for (place, refusal) in &refused {
+                outcomes[*place] = Done::Refused(refusal.clone());
+            }
             crowd_out(change, &mut outcomes);
-            let chosen: Vec<(usize, &User)> = users
-                .iter()
-                .enumerate()
-                .filter(|(place, _)| outcomes[*place] == Done::Done)
-                .filter_map(|(place, user)| Some((place, user.as_ref()?)))
-                .collect();
+            let chosen = choose(change, &users, &mut outcomes);
             if chosen.is_empty() {
                 return Ok(outcomes);
             }
@@ -146,12 +156,18 @@ impl Store {
                     return Ok(outcomes);
                 }
                 Ok(Err(failed)) => {
+                    let changed: Vec<Part> = failed.iter().map(|part| part.tag.clone()).collect();
                     for Failed { tag, found } in failed {
                         match tag {
                             Part::Shared => change.learn(found)?,
                             Part::User(place) => {
                                 let version = users[place].as_ref().map_or(0, |user| user.version);
                                 refused_at.insert(place, version);
+                            }
+                            // Of a user who changed meanwhile, that is decided anew.
+                            Part::Refused(place, _) if changed.contains(&Part::User(place)) => {}
+                            Part::Refused(place, refusal) => {
+                                refused.insert(place, refusal);
                             }
                         }
                     }
@@ -182,6 +198,27 @@ fn judge(change: &impl BulkChange, user: Option<&User>) -> Done {
         Some(Ok(false)) => Done::Unchanged,
         Some(Ok(true)) => Done::Done,
     }
+}
+
+/// Those to whom it is to be made, as many from the first on as fit into one transaction; the outcomes end there.
+fn choose<'u>(
+    change: &impl BulkChange,
+    users: &'u [Option<User>],
+    outcomes: &mut Vec<Done>,
+) -> Vec<(usize, &'u User)> {
+    let mut chosen: Vec<(usize, &User)> = Vec::new();
+    let mut together: Vec<&User> = Vec::new();
+    for (place, user) in users.iter().enumerate() {
+        if let (Done::Done, Some(user)) = (&outcomes[place], user) {
+            if !together.is_empty() && !change.fits(&together, user) {
+                outcomes.truncate(place);
+                break;
+            }
+            together.push(user);
+            chosen.push((place, user));
+        }
+    }
+    chosen
 }
 
 fn crowd_out(change: &impl BulkChange, outcomes: &mut [Done]) {

@@ -46,10 +46,20 @@ impl Store {
         now: Timestamp,
         most: i32,
     ) -> Result<Vec<(TenantId, UserId)>, StoreError> {
+        self.due(keys::expiry_shard, now, most).await
+    }
+
+    /// Users whose time in [`BY_EXPIRY`] has come by `now`, at most `most` of each of these partitions.
+    pub(super) async fn due(
+        &self,
+        partition: impl Fn(u16) -> String,
+        now: Timestamp,
+        most: i32,
+    ) -> Result<Vec<(TenantId, UserId)>, StoreError> {
         let mut ended = Vec::new();
         for shard in 0..keys::EXPIRY_SHARDS {
             let page = self
-                .page(Some(&BY_EXPIRY), &keys::expiry_shard(shard), "", None, most)
+                .page(Some(&BY_EXPIRY), &partition(shard), "", None, most)
                 .await?;
             let keys = page
                 .items

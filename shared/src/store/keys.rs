@@ -22,7 +22,7 @@ pub const SK: &str = "SK";
 pub const BY_NAME: &str = "by-name";
 /// The sort key of [`BY_NAME`].
 pub const NAME_KEY: &str = "name_key";
-/// Invitations in order of their end.
+/// Invitations in order of their end, and deleted users in that of their erasure.
 pub const BY_EXPIRY: &str = "by-expiry";
 /// The partition key of [`BY_EXPIRY`].
 pub const EXPIRY_SHARD: &str = "expiry_shard";
@@ -35,7 +35,7 @@ pub const TTL: &str = "ttl";
 pub const ENDS: &str = "ends";
 /// What kind of worker an item waits for.
 pub const OUTBOX: &str = "outbox";
-/// Over how many partitions of [`BY_EXPIRY`] invitations are spread.
+/// Over how many partitions of [`BY_EXPIRY`] each kind of item is spread.
 pub const EXPIRY_SHARDS: u16 = 8;
 
 /// The primary key of an item.
@@ -164,10 +164,16 @@ pub fn invitation(tenant: &TenantId, user: &UserId) -> Key {
     )
 }
 
-/// The partition of [`BY_EXPIRY`] with this number.
+/// The partition of [`BY_EXPIRY`] for invitations with this number.
 #[must_use]
 pub fn expiry_shard(shard: u16) -> String {
     format!("X#{shard}")
+}
+
+/// The partition of [`BY_EXPIRY`] for users to be erased with this number.
+#[must_use]
+pub fn erasure_shard(shard: u16) -> String {
+    format!("E#{shard}")
 }
 
 /// Where an invitation stands in [`BY_EXPIRY`].
@@ -177,13 +183,25 @@ pub fn expiry(
     user: &UserId,
     expires_at: Timestamp,
 ) -> [(&'static str, String); 2] {
+    due(expiry_shard, tenant, user, expires_at)
+}
+
+/// Where a deleted user stands in [`BY_EXPIRY`] until it is erased.
+#[must_use]
+pub fn erasure(tenant: &TenantId, user: &UserId, at: Timestamp) -> [(&'static str, String); 2] {
+    due(erasure_shard, tenant, user, at)
+}
+
+fn due(
+    partition: impl Fn(u16) -> String,
+    tenant: &TenantId,
+    user: &UserId,
+    at: Timestamp,
+) -> [(&'static str, String); 2] {
     let shard = spread(user.as_str()) % EXPIRY_SHARDS;
     [
-        (EXPIRY_SHARD, expiry_shard(shard)),
-        (
-            EXPIRY_KEY,
-            format!("{}#{tenant}#{user}", sortable(expires_at)),
-        ),
+        (EXPIRY_SHARD, partition(shard)),
+        (EXPIRY_KEY, format!("{}#{tenant}#{user}", sortable(at))),
     ]
 }
 
@@ -194,7 +212,7 @@ fn spread(id: &str) -> u16 {
     })
 }
 
-/// Reads back whose invitation stands at a key of [`BY_EXPIRY`].
+/// Reads back which user stands at a key of [`BY_EXPIRY`].
 #[must_use]
 pub fn read_expiry(key: &str) -> Option<(TenantId, UserId)> {
     let mut parts = key.split('#').skip(1);

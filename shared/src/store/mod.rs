@@ -12,6 +12,7 @@ pub mod imports;
 pub mod invitations;
 pub mod keys;
 pub mod links;
+pub mod leaving;
 pub mod mails;
 pub mod meter;
 pub mod people;

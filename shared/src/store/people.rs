@@ -193,7 +193,98 @@ impl<T: Clone> Transaction<'_, T> {
     }
 }
 
+impl<T: Clone> Transaction<'_, T> {
+    /// Notes that a person joins a tenant by the password there is; `moved_on` if the person was forgotten, or given
+    /// another name, since it was read.
+    pub fn join_person(&mut self, person: &Person, now: Timestamp, moved_on: T) {
+        self.update(
+            &keys::person(&person.email.folded()),
+            Change::new().set("joined_at", s(now.to_string())),
+            as_read(person),
+            moved_on,
+        );
+    }
+
+    /// Gives a person another name to sign in with, and the guard with it; `taken` if another person has the name,
+    /// `moved_on` if the person has changed since it was read.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn rename_person(
+        &mut self,
+        person: &Person,
+        username: &Username,
+        moved_on: T,
+        taken: T,
+    ) -> Result<(), StoreError> {
+        let folded = person.email.folded();
+        let change = Change::new().set("username", s(username.as_str()));
+        self.update(&keys::person(&folded), change, as_read(person), moved_on);
+        if person.username.folded() != username.folded() {
+            let holder = NameHolder { person: folded };
+            self.create(item(&keys::username(&username.folded()), &holder)?, taken);
+            self.delete(&keys::username(&person.username.folded()));
+        }
+        Ok(())
+    }
+
+    /// Ends the membership of a person in a tenant, if there is one.
+    pub fn remove_membership(&mut self, folded_email: &str, tenant: &TenantId) {
+        self.delete(&keys::membership(folded_email, tenant));
+    }
+}
+
+/// The person stands as it was read, and has joined no tenant since.
+fn as_read(person: &Person) -> Condition {
+    let condition = Condition::exists()
+        .equals("username", s(person.username.as_str()))
+        .equals("created_at", s(person.created_at.to_string()));
+    match person.joined_at {
+        Some(at) => condition.equals("joined_at", s(at.to_string())),
+        None => condition.lacks("joined_at"),
+    }
+}
+
 impl Store {
+    /// The tenants where the person has activated and still has the address: all of them share its username.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn joined(&self, folded_email: &str) -> Result<Vec<TenantId>, StoreError> {
+        let mut joined = Vec::new();
+        for Membership { tenant, user } in self.memberships(folded_email).await? {
+            let user = self.user(&tenant, &user).await?;
+            let there = |user: &User| {
+                user.activated_at.is_some() && Membership::leads_to(user, folded_email)
+            };
+            joined.extend(user.is_some_and(|user| there(&user)).then_some(tenant));
+        }
+        Ok(joined)
+    }
+
+    /// Forgets password and username of a person who has not joined any tenant, or none any more. Whoever is invited
+    /// then chooses new ones.
+    ///
+    /// # Errors
+    /// When the table cannot be used.
+    pub async fn forget_person(&self, folded_email: &str) -> Result<(), StoreError> {
+        for _ in 0..5 {
+            let Some(person) = self.person(folded_email).await? else {
+                return Ok(());
+            };
+            if !self.joined(folded_email).await?.is_empty() {
+                return Ok(());
+            }
+            let mut transaction = Transaction::new(self);
+            transaction.delete_if(&keys::person(folded_email), as_read(&person), ());
+            transaction.delete(&keys::username(&person.username.folded()));
+            if transaction.commit().await?.is_ok() {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Contended)
+    }
+
     /// Whether a username is still to be had.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ use crate::domain::audit::Entry;
 use crate::domain::email::fold_address;
 use crate::domain::id::{TenantId, UserId};
 use crate::domain::invitation::Offer;
+use crate::domain::leaving::restorable_until;
 use crate::domain::refusal::Refusal;
 use crate::domain::tenant::Product;
 use crate::domain::text::fold;
@@ -454,10 +455,16 @@ fn fold_address_prefix(prefix: &str) -> String {
     }
 }
 
-/// The stored form of a user. Deleted ones stay in name order too: a list shows them when they are asked for.
+/// The stored form of a user. Deleted ones stay in name order too: a list shows them when they are asked for. They wait
+/// to be erased.
 fn user_item(tenant: &TenantId, user: &User) -> Result<Item, StoreError> {
     let mut stored = item(&keys::user(tenant, &user.id), user)?;
     stored.insert(keys::NAME_KEY.to_owned(), s(user.name_key()));
+    if let Some(at) = restorable_until(user) {
+        for (name, key) in keys::erasure(tenant, &user.id, at) {
+            stored.insert(name.to_owned(), s(key));
+        }
+    }
     Ok(stored)
 }
 
