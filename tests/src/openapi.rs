@@ -70,6 +70,7 @@ fn merged() -> OpenApi {
         add_user::api(),
         list_users::api(),
         edit_user::api(),
+        delete_users::api(),
         invite::api(),
         resend::api(),
         revoke::api(),

@@ -7,6 +7,7 @@ use crate::domain::id::{Seed, TenantId, UserId};
 use crate::domain::leaving::{Step, Wanted};
 use crate::domain::permission::RoleBook;
 use crate::domain::powers::Powers;
+use crate::domain::user::User;
 use crate::error::{ApiError, Internal};
 use crate::store::bulk::Done;
 use crate::store::leaving::Leaving;
@@ -57,5 +58,15 @@ pub async fn take(
         },
         seed: by.seed,
     };
-    Ok(ctx.store.change_each(by.tenant, users, leaving).await?)
+    let done = ctx.store.change_each(by.tenant, users, leaving).await?;
+    if step == Step::Delete {
+        let deleted = done
+            .iter()
+            .filter(|(_, done)| !matches!(done, Done::Refused(_)));
+        let ids: Vec<UserId> = deleted.map(|(id, _)| id.clone()).collect();
+        let users = ctx.store.users(by.tenant, &ids).await?;
+        let users: Vec<User> = users.into_iter().flatten().collect();
+        ctx.store.forget_people(&users).await?;
+    }
+    Ok(done)
 }
