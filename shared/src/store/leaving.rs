@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use futures::future::try_join_all;
 use jiff::Timestamp;
 
 use super::bulk::{BulkChange, Part};
@@ -152,16 +153,16 @@ impl Store {
     /// # Errors
     /// When the table cannot be used.
     pub async fn forget_people(&self, users: &[User]) -> Result<(), StoreError> {
-        use futures::{StreamExt, TryStreamExt, stream};
         let gone = users.iter().filter(|user| user.deleted_at.is_some());
         let emails: Vec<String> = gone
             .filter(|user| user.activated_at.is_some())
             .filter_map(|user| user.email.as_ref().map(Email::folded))
             .collect();
-        stream::iter(emails.iter().map(|email| self.forget_person(email)))
-            .buffer_unordered(8)
-            .try_collect()
-            .await
+        for some in emails.chunks(8) {
+            let forgotten: Vec<_> = some.iter().map(|email| self.forget_person(email)).collect();
+            try_join_all(forgotten).await?;
+        }
+        Ok(())
     }
 
     /// Users of any tenant who were deleted so long ago that they are to be erased by `now`, at most `most` of each

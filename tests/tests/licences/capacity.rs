@@ -75,6 +75,26 @@ async fn calls_cost_what_they_did() {
     );
     note("products", &owner.get("/v1/products").await);
     note("start-export", &owner.post("/v1/exports", json!({})).await);
+    let version = owner.show(&ada).await["version"].as_u64().unwrap();
+    let path = format!("/v1/users/{ada}");
+    let patch = json!({ "first_name": "Augusta" });
+    note(
+        "edit-user",
+        &owner.patch(&path, version, patch.clone()).await,
+    );
+    let unchanged = owner.patch(&path, version + 1, patch).await;
+    note("edit-user: unchanged", &unchanged);
+    let fifty = json!({ "users": users });
+    let suspend = owner.post("/v1/users/suspend", fifty.clone()).await;
+    note("suspend 50, a licence each", &suspend);
+    let reactivate = owner.post("/v1/users/reactivate", fifty.clone()).await;
+    note("reactivate 50", &reactivate);
+    let confirmed = json!({ "confirm": "ada" });
+    let delete = owner.post(&format!("{path}/delete"), confirmed).await;
+    note("delete 1", &delete);
+    let counted = json!({ "users": users, "confirm": 50 });
+    note("delete 50", &owner.post("/v1/users/delete", counted).await);
+    note("restore 50", &owner.post("/v1/users/restore", fifty).await);
     let sign_in =
         json!({ "login": company.owner_email, "password": muster_tests::world::PASSWORD });
     note(

@@ -9,24 +9,29 @@
 
 mod activation;
 mod adding;
+mod deleting;
+mod editing;
 mod flooding;
 mod listing;
 mod provisioning;
 mod resetting;
 mod revoking;
 mod sessions;
+mod suspending;
 mod throttling;
 mod timing;
 mod tokens;
+
+use std::collections::BTreeMap;
 
 use muster_local::Mail;
 use muster_shared::domain::id::{TenantId, UserId};
 use muster_shared::domain::user::User;
 use muster_shared::store::Store;
 use muster_shared::store::transaction::Transaction;
-use muster_tests::world::{Answer, Company, World, text};
+use muster_tests::world::{Answer, Company, PASSWORD, World, text};
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Compares JSON with its snapshot; what is new in each run is left out, keys are in order.
 macro_rules! snapshot {
@@ -153,4 +158,74 @@ async fn change_user(
         .edit_user(&tenant, &before, &after, |_| ())
         .unwrap();
     transaction.commit().await.unwrap().unwrap();
+}
+
+/// Accepts an invitation with everybody's password.
+async fn accept(world: &World, token: &str, username: &str) -> Answer {
+    let form = json!({ "token": token, "username": username, "password": PASSWORD });
+    world.nobody().post("/v1/activations", form).await
+}
+
+/// User by user what a bulk operation came to: `done`, `unchanged`, or the code of the refusal.
+fn outcomes(answer: &Value) -> Vec<String> {
+    let outcome = |outcome: &Value| {
+        let code = outcome["code"].as_str();
+        code.map_or_else(|| text(&outcome["outcome"]), str::to_owned)
+    };
+    let outcomes = answer["outcomes"].as_array();
+    outcomes
+        .unwrap_or_else(|| panic!("{answer}"))
+        .iter()
+        .map(outcome)
+        .collect()
+}
+
+/// How many seats of each product are in use, in the order the company has them.
+async fn used(company: &Company<'_>) -> Vec<u64> {
+    let answer = company.owner.get("/v1/products").await.expect(200);
+    let products = answer["products"].as_array().unwrap();
+    let of = |id: &String| {
+        products
+            .iter()
+            .find(|product| product["id"] == **id)
+            .unwrap()
+    };
+    company
+        .products
+        .iter()
+        .map(|id| of(id)["used"].as_u64().unwrap())
+        .collect()
+}
+
+/// Every item of the table, by its key.
+fn items(world: &World) -> BTreeMap<String, Value> {
+    let table = &world.stack.context("add-user").unwrap().config.table;
+    let (mut items, mut request) = (BTreeMap::new(), json!({ "TableName": table }));
+    loop {
+        let page = serde_json::from_value(request.clone()).unwrap();
+        let page = world.stack.database().scan(page).unwrap();
+        let page = serde_json::to_value(page).unwrap();
+        for item in page["Items"].as_array().unwrap() {
+            let key = format!("{} {}", text(&item["PK"]["S"]), text(&item["SK"]["S"]));
+            items.insert(key, item.clone());
+        }
+        if page["LastEvaluatedKey"].is_null() {
+            return items;
+        }
+        request["ExclusiveStartKey"] = page["LastEvaluatedKey"].clone();
+    }
+}
+
+/// How many targets each entry of the company's audit trail has that tells of this operation, oldest first.
+fn entries(world: &World, company: &Company<'_>, operation: &str) -> Vec<usize> {
+    let prefix = format!("T#{}#A#", company.tenant);
+    let told = |(key, item): &(&String, &Value)| {
+        key.starts_with(&prefix) && item["operation"]["S"].as_str() == Some(operation)
+    };
+    let targets = |item: &Value| item["targets"]["L"].as_array().unwrap().len();
+    items(world)
+        .iter()
+        .filter(told)
+        .map(|(_, item)| targets(item))
+        .collect()
 }
