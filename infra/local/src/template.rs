@@ -626,6 +626,7 @@ mod tests {
         let template = Template::parse(DEPLOYED, &parameters()).unwrap();
         assert_eq!(template.table.name, "muster");
         assert_eq!(template.functions.len(), 21);
+        assert_eq!(template.functions.len(), 22);
         let mail = &template.functions["send-mail"];
         assert_eq!(
             mail.sources,
