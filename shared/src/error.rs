@@ -11,6 +11,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::throttle::Wait;
 use crate::files::{FilesError, PlanError, SheetError};
 use crate::store::StoreError;
+use crate::store::named::NotSaved;
 
 /// Why a call is not answered with what was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -151,6 +152,7 @@ internal!(
 fn refused_field(refusal: Refusal) -> (&'static str, Refusal) {
     let field = match refusal {
         Refusal::EmailTaken | Refusal::NoEmail => "email",
+        Refusal::NameTaken => "name",
         Refusal::ExternalIdTaken => "external_id",
         Refusal::UsernameTaken => "username",
         Refusal::NoSeatsLeft(_) | Refusal::ProductNotFound(_) => "products",
@@ -178,6 +180,16 @@ impl From<Vec<Refusal>> for ApiError {
 impl From<Wait> for ApiError {
     fn from(retry_after: Wait) -> Self {
         Self::TooMany { retry_after }
+    }
+}
+
+impl From<NotSaved> for ApiError {
+    fn from(reason: NotSaved) -> Self {
+        match reason {
+            NotSaved::NameTaken => vec![Refusal::NameTaken].into(),
+            NotSaved::Full => Self::Refused(Refusal::TooManyRoles),
+            NotSaved::Changed => Self::PreconditionFailed,
+        }
     }
 }
 
@@ -300,6 +312,7 @@ impl ApiError {
 
     /// Every code of a problem with its status and meaning, for the documentation.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     pub fn codes() -> Vec<(&'static str, u16, &'static str)> {
         let mut codes = vec![
             (
@@ -338,6 +351,11 @@ impl ApiError {
                 "import_not_cancellable",
                 409,
                 "The import cannot be cancelled any more.",
+            ),
+            (
+                "built_in_role",
+                409,
+                "A built-in role cannot be changed or deleted.",
             ),
             (
                 "code_used",
@@ -418,6 +436,9 @@ fn refused_status(refusal: &Refusal) -> u16 {
         | Refusal::LastOwner
         | Refusal::NotSuspended
         | Refusal::NotDeleted
+        | Refusal::NameTaken
+        | Refusal::TooManyGroups
+        | Refusal::TooManyRoles
         | Refusal::Busy
         | Refusal::EmailImmutable
         | Refusal::NotActive

@@ -80,6 +80,9 @@ fn merged() -> OpenApi {
         start_import::api(),
         start_export::api(),
         audit::api(),
+        roles::api(),
+        groups::api(),
+        tenant::api(),
     ];
     for part in parts {
         refuse_namesakes(&document, &part);

@@ -1,6 +1,7 @@
-//! Lists users, shows one, and shows the caller.
+//! Lists users, shows one, shows the caller, and previews what a user would see.
 
-use data_encoding::BASE64URL_NOPAD;
+mod preview;
+
 use muster_shared::auth::Caller;
 use muster_shared::context::Context;
 use muster_shared::domain::export::Filter;
@@ -23,7 +24,7 @@ pub const FUNCTION: Function =
     Function::http("list-users", |ctx, request| Box::pin(handle(ctx, request)));
 
 #[derive(OpenApi)]
-#[openapi(paths(list, one, me))]
+#[openapi(paths(list, one, me, preview::of_user, preview::of_form))]
 struct Api;
 
 /// The OpenAPI description of its routes.
@@ -72,6 +73,8 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
     match http::route(&request).as_str() {
         "GET /v1/users" => list(ctx, &request).await,
         "GET /v1/users/{id}" => one(ctx, &request).await,
+        "GET /v1/users/{id}/preview" => preview::of_user(ctx, &request).await,
+        "POST /v1/users/preview" => preview::of_form(ctx, &request).await,
         "GET /v1/me" => me(ctx, &request).await,
         _ => Err(ApiError::NotFound),
     }
@@ -106,9 +109,7 @@ async fn list(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
         .collect();
     http::ok(&UserPage {
         users,
-        next: listed
-            .next
-            .map(|next| BASE64URL_NOPAD.encode(next.as_bytes())),
+        next: listed.next.as_deref().map(http::next),
     })
 }
 
@@ -158,11 +159,8 @@ impl List {
     fn read(self) -> Result<Query, ApiError> {
         let mut fields = Fields::new();
         let product = fields.optional("product", self.product.as_deref(), ProductId::parse);
-        let after = fields.optional("cursor", self.cursor.as_deref(), cursor);
-        let limit = self.limit.unwrap_or(50);
-        if !(1..=200).contains(&limit) {
-            fields.fault("limit", &Fault::new("out_of_range", "must be 1 to 200"));
-        }
+        let after = fields.optional("cursor", self.cursor.as_deref(), http::cursor);
+        let limit = http::limit(&mut fields, self.limit);
         for (field, text) in [
             ("name", &self.name),
             ("email", &self.email),
@@ -197,17 +195,8 @@ impl List {
             filter,
             search,
             after,
-            limit: limit as usize,
+            limit,
         });
         fields.finish(query).map_err(ApiError::Invalid)
     }
-}
-
-/// Reads a cursor: where the page before ended. It names no tenant, so it opens nothing of another one.
-fn cursor(text: &str) -> Result<String, Fault> {
-    let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).ok();
-    let key = bytes
-        .filter(|bytes| bytes.len() <= 1_000)
-        .and_then(|bytes| String::from_utf8(bytes).ok());
-    key.ok_or_else(|| Fault::new("invalid_cursor", "is not the `next` of a page"))
 }

@@ -1,4 +1,4 @@
-//! Lists users, shows one, and shows the caller.
+//! Lists users, shows one, shows the caller, and previews what a user would see.
 
 fn main() -> Result<(), lambda_runtime::Error> {
     muster_shared::lambda::serve(&list_users::FUNCTION)

@@ -258,6 +258,8 @@ impl Request {
                 locale,
                 currency,
                 invitations_per_day: self.invitations_per_day,
+                updated_at: None,
+                version: 1,
             },
             products,
             owner: offer.applied(&owner),

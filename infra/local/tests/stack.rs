@@ -88,6 +88,9 @@ static STAND_INS: &[&Function] = functions! {
     http "resend": echo!();
     http "reset-password": echo!();
     http "revoke": echo!();
+    http "roles": echo!();
+    http "groups": echo!();
+    http "tenant": echo!();
     http "start-import": echo!();
     http "start-export": echo!();
     queue "import": worker!("import");

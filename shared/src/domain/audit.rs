@@ -148,6 +148,22 @@ impl Target {
         Self::between(&user.id, None, Facts::of(user), Facts::default())
     }
 
+    /// Something other than a user that was changed: of what is told of it, the fields that differ. Nothing personal.
+    pub fn altered(id: impl fmt::Display, before: Value, after: Value) -> Self {
+        let fields = |value: Value| match value {
+            Value::Object(fields) => fields,
+            _ => Map::new(),
+        };
+        let some =
+            |fields: Map<String, Value>| (!fields.is_empty()).then_some(Value::Object(fields));
+        let (before, after) = differences(fields(before), fields(after));
+        Self {
+            before: some(before),
+            after: some(after),
+            ..Self::of(id)
+        }
+    }
+
     /// Leaves out what is personal, where it can be read elsewhere and there is much of it.
     #[must_use]
     pub fn plain(mut self) -> Self {
@@ -721,6 +737,22 @@ mod tests {
                 && !text.contains(code.as_str())
                 && !text.contains(mail.as_str())
         );
+    }
+
+    #[test]
+    fn of_something_altered_only_the_fields_that_differ_are_told() {
+        let before =
+            json!({ "name": "North", "policy": { "phone": "e164", "own_email": "support" } });
+        let after =
+            json!({ "name": "North", "policy": { "phone": "free", "own_email": "support" } });
+        let target = Target::altered("tnt_1", before.clone(), after);
+        assert_eq!(
+            target.before,
+            Some(json!({ "policy": { "phone": "e164" } }))
+        );
+        assert_eq!(target.after, Some(json!({ "policy": { "phone": "free" } })));
+        let same = Target::altered("tnt_1", before.clone(), before);
+        assert_eq!((same.before, same.after), (None, None));
     }
 
     #[test]

@@ -31,6 +31,11 @@ impl GroupKind {
     }
 }
 
+impl Group {
+    /// The most groups that a user is in.
+    pub const MOST_OF_A_USER: usize = 40;
+}
+
 /// A group of users.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Group {

@@ -108,6 +108,57 @@ pub enum Permission {
     AuditRead,
 }
 
+impl Permission {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::UsersRead,
+        Self::UsersWrite,
+        Self::UsersDelete,
+        Self::UsersInvite,
+        Self::LicencesAssign,
+        Self::ImportsRun,
+        Self::ExportsRun,
+        Self::AccountsManage,
+        Self::GroupsManage,
+        Self::RolesManage,
+        Self::TenantManage,
+        Self::AuditRead,
+    ];
+
+    /// The permission as it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UsersRead => "users.read",
+            Self::UsersWrite => "users.write",
+            Self::UsersDelete => "users.delete",
+            Self::UsersInvite => "users.invite",
+            Self::LicencesAssign => "licences.assign",
+            Self::ImportsRun => "imports.run",
+            Self::ExportsRun => "exports.run",
+            Self::AccountsManage => "accounts.manage",
+            Self::GroupsManage => "groups.manage",
+            Self::RolesManage => "roles.manage",
+            Self::TenantManage => "tenant.manage",
+            Self::AuditRead => "audit.read",
+        }
+    }
+
+    /// Reads a permission as it is written.
+    ///
+    /// # Errors
+    /// When there is no such permission.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        let known = Self::ALL
+            .into_iter()
+            .find(|one| one.as_str() == text.trim());
+        known.ok_or_else(|| {
+            let names = Self::ALL.map(Self::as_str).join(", ");
+            Fault::new("unknown_permission", format!("must be one of {names}"))
+        })
+    }
+}
+
 /// A built-in role.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
@@ -249,6 +300,11 @@ pub struct RoleDefinition {
     pub version: u64,
 }
 
+impl RoleDefinition {
+    /// The most roles that a tenant defines: all of them are read wherever somebody has one.
+    pub const MOST: u32 = 100;
+}
+
 /// The roles that a tenant defined, by id; a role that is not in it permits nothing.
 #[derive(Debug, Clone, Default)]
 pub struct RoleBook(BTreeMap<RoleId, RoleDefinition>);
@@ -263,6 +319,14 @@ impl RoleBook {
                 .map(|role| (role.id.clone(), role))
                 .collect(),
         )
+    }
+
+    /// The roles, by name.
+    #[must_use]
+    pub fn by_name(self) -> Vec<RoleDefinition> {
+        let mut roles: Vec<RoleDefinition> = self.0.into_values().collect();
+        roles.sort_by_cached_key(|role| role.name.folded());
+        roles
     }
 
     /// Whether there is such a role.
@@ -426,6 +490,19 @@ mod tests {
         let id = RoleId::derive(&Seed::of(&["r"]));
         assert_eq!(Role::parse(id.as_str()), Ok(Role::Defined(id)));
         assert_eq!(Role::parse("boss").unwrap_err().code, "unknown_role");
+    }
+
+    #[test]
+    fn permissions_are_read_as_they_are_written() {
+        for permission in Permission::ALL {
+            assert_eq!(Permission::parse(permission.as_str()), Ok(permission));
+            assert_eq!(
+                serde_json::to_value(permission).unwrap(),
+                permission.as_str()
+            );
+        }
+        let unknown = Permission::parse("users.everything").unwrap_err();
+        assert_eq!(unknown.code, "unknown_permission");
     }
 
     #[test]

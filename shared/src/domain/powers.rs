@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::id::{AccountId, UserId};
+use super::group::Group;
+use super::id::{AccountId, GroupId, UserId};
 use super::permission::{BuiltIn, Class, ModuleRight, Permission, Rights, RoleBook, Scope};
 use super::refusal::Refusal;
 use super::tenant::{Policy, StandardSees};
@@ -46,6 +47,16 @@ impl Sight {
             }),
             (Class::Standard, None) if policy.standard_sees == StandardSees::All => Self::All,
             (Class::Standard | Class::Limited, None) => listed(),
+        }
+    }
+
+    /// Whether it takes in this group.
+    #[must_use]
+    pub fn sees_group(&self, group: &GroupId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Account(_) => false,
+            Self::Listed(scope) => scope.all || scope.groups.contains(group),
         }
     }
 
@@ -154,6 +165,36 @@ impl Powers {
         } else {
             Err(Refusal::BeyondYourRights)
         }
+    }
+
+    /// Whether the user may be put into groups, or taken out of them: groups decide what others see, so who moves a user
+    /// sees it before and after.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_regroup(&self, user: &User, after: &User) -> Result<(), Refusal> {
+        self.may(Permission::GroupsManage, user)?;
+        if user.deleted_at.is_some() {
+            return Err(Refusal::UserDeleted);
+        }
+        if after.groups.len() > Group::MOST_OF_A_USER && after.groups.len() > user.groups.len() {
+            return Err(Refusal::TooManyGroups);
+        }
+        if self.sees(after) {
+            Ok(())
+        } else {
+            Err(Refusal::BeyondYourRights)
+        }
+    }
+
+    /// Whether a role with these permissions may be defined, changed or deleted: nobody handles what they do not hold
+    /// themselves (rule 5).
+    #[must_use]
+    pub fn may_define(&self, permissions: &BTreeSet<Permission>) -> bool {
+        self.permit(Permission::RolesManage)
+            && permissions
+                .iter()
+                .all(|permission| self.permit(*permission))
     }
 
     /// Whether these rights may be given to somebody: nobody grants more than they hold (rule 5).
@@ -279,6 +320,57 @@ mod tests {
         assert!(!powers.sees(&truck));
         truck.groups = [fleet].into();
         assert!(powers.sees(&truck));
+    }
+
+    #[test]
+    fn who_moves_a_user_between_groups_sees_it_before_and_after() {
+        let group = |name: &str| GroupId::derive(&Seed::of(&[name]));
+        let within = |groups: &[&str]| User {
+            groups: groups.iter().map(|name| group(name)).collect(),
+            ..user("u", Rights::default())
+        };
+        let manager = |listed: &[&str]| Powers {
+            user: None,
+            class: Class::Standard,
+            permissions: BTreeSet::from([Permission::GroupsManage]),
+            modules: BTreeMap::new(),
+            sight: Sight::Listed(Scope {
+                groups: listed.iter().map(|name| group(name)).collect(),
+                ..Scope::default()
+            }),
+        };
+        let moved = |listed: &[&str], before: &[&str], after: &[&str]| {
+            manager(listed).may_regroup(&within(before), &within(after))
+        };
+        assert_eq!(moved(&["a", "b"], &["a"], &["a", "b"]), Ok(()));
+        assert_eq!(moved(&["a"], &["a", "b"], &["a"]), Ok(()));
+        assert_eq!(
+            moved(&["a"], &["b"], &["a", "b"]),
+            Err(Refusal::UserNotFound)
+        );
+        assert_eq!(moved(&["a"], &["a"], &[]), Err(Refusal::BeyondYourRights));
+        let full: Vec<String> = (0..41).map(|n| format!("g{n}")).collect();
+        let full: Vec<&str> = full.iter().map(String::as_str).collect();
+        assert_eq!(
+            moved(&["g0"], &full[..40], &full),
+            Err(Refusal::TooManyGroups)
+        );
+        assert_eq!(moved(&["g0"], &full, &full[..40]), Ok(()));
+    }
+
+    #[test]
+    fn a_role_is_defined_by_who_holds_what_it_permits() {
+        let with = |permissions: &[Permission]| Powers {
+            permissions: permissions.iter().copied().collect(),
+            ..powers(&user("m", standard(&[])))
+        };
+        let invites = BTreeSet::from([Permission::UsersInvite]);
+        assert!(with(&[Permission::RolesManage, Permission::UsersInvite]).may_define(&invites));
+        assert!(!with(&[Permission::RolesManage]).may_define(&invites));
+        assert!(!with(&[Permission::UsersInvite]).may_define(&invites));
+        // What comes with managing accounts is held for some users only.
+        let accounts = [Permission::RolesManage, Permission::AccountsManage];
+        assert!(!with(&accounts).may_define(&invites));
     }
 
     #[test]

@@ -41,6 +41,12 @@ pub enum Refusal {
     NotSuspended,
     /// The user is not deleted.
     NotDeleted,
+    /// Another one of the tenant's has the name.
+    NameTaken,
+    /// The user is in as many groups as one can be in.
+    TooManyGroups,
+    /// The tenant has as many roles as it can have.
+    TooManyRoles,
     /// It changed again and again while it was being changed.
     Busy,
     /// The user has got as many invitations today as anybody may get.
@@ -96,6 +102,12 @@ impl Refusal {
         ),
         ("not_suspended", "The user is not suspended."),
         ("not_deleted", "The user is not deleted."),
+        ("name_taken", "Another one has this name."),
+        ("too_many_groups", "The user is in 40 groups already."),
+        (
+            "too_many_roles",
+            "The company has 100 roles of its own already.",
+        ),
         (
             "busy",
             "It was being changed by others at the same time; try again.",
@@ -158,13 +170,16 @@ impl Refusal {
             Self::LastOwner => 15,
             Self::NotSuspended => 16,
             Self::NotDeleted => 17,
-            Self::Busy => 18,
-            Self::TooManyInvitations => 19,
-            Self::NoInvitationsLeft => 20,
-            Self::EmailImmutable => 21,
-            Self::NotActive => 22,
-            Self::PersonShared => 23,
-            Self::TooLateToRestore => 24,
+            Self::NameTaken => 18,
+            Self::TooManyGroups => 19,
+            Self::TooManyRoles => 20,
+            Self::Busy => 21,
+            Self::TooManyInvitations => 22,
+            Self::NoInvitationsLeft => 23,
+            Self::EmailImmutable => 24,
+            Self::NotActive => 25,
+            Self::PersonShared => 26,
+            Self::TooLateToRestore => 27,
         };
         Self::CODES[index]
     }

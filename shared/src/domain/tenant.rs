@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::field::Fault;
@@ -154,6 +156,46 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// The policy with some of its fields set anew, each as JSON; null is the default.
+    ///
+    /// # Errors
+    /// Every faulty field, by its name.
+    pub fn with(&self, changes: &Map<String, Value>) -> Result<Self, Vec<(String, Fault)>> {
+        let mut merged = match serde_json::to_value(self) {
+            Ok(Value::Object(fields)) => fields,
+            _ => Map::new(),
+        };
+        let mut faults = Vec::new();
+        for (field, value) in changes {
+            let alone = Map::from_iter([(field.clone(), value.clone())]);
+            let read = serde_json::from_value::<Self>(Value::Object(alone));
+            match read.map_err(|error| error.to_string()) {
+                _ if value.is_null() && merged.contains_key(field) => {
+                    merged.remove(field);
+                }
+                Ok(_) => {
+                    merged.insert(field.clone(), value.clone());
+                }
+                Err(message) => {
+                    faults.push((field.clone(), Fault::new("invalid_value", message)));
+                }
+            }
+        }
+        let Ok(mut policy) = serde_json::from_value::<Self>(Value::Object(merged)) else {
+            return Err(faults);
+        };
+        let mut seen = BTreeSet::new();
+        policy.required_fields.retain(|field| seen.insert(*field));
+        if let Err(fault) = policy.check() {
+            faults.push(("invitation_ttl_hours".to_owned(), fault));
+        }
+        if faults.is_empty() {
+            Ok(policy)
+        } else {
+            Err(faults)
+        }
+    }
+
     /// Checks the bounds that the types cannot.
     ///
     /// # Errors
@@ -168,7 +210,7 @@ impl Policy {
 }
 
 /// A customer company.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tenant {
     /// Its id.
     pub id: TenantId,
@@ -184,6 +226,16 @@ pub struct Tenant {
     /// How many invitations it may send a day (midnight to midnight UTC), so that nobody floods others in its name.
     #[serde(default = "Tenant::default_invitations_per_day")]
     pub invitations_per_day: u32,
+    /// When it was last changed; lacking: not since it was set up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<Timestamp>,
+    /// Counts its changes.
+    #[serde(default = "first")]
+    pub version: u64,
+}
+
+fn first() -> u64 {
+    1
 }
 
 impl Tenant {
@@ -229,5 +281,68 @@ impl Product {
     #[must_use]
     pub fn remaining(&self) -> u32 {
         self.seats.saturating_sub(self.used)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn with(policy: &Policy, changes: &Value) -> Result<Policy, Vec<(String, &'static str)>> {
+        let faults = |faults: Vec<(String, Fault)>| {
+            let code = |(field, fault): (String, Fault)| (field, fault.code);
+            faults.into_iter().map(code).collect()
+        };
+        policy.with(changes.as_object().unwrap()).map_err(faults)
+    }
+
+    #[test]
+    fn a_policy_is_changed_field_by_field() {
+        let changes = json!({ "own_email": "verified", "required_fields": ["email", "email"], "scope_kinds": ["fleet"] });
+        let after = with(&Policy::default(), &changes).unwrap();
+        let expected = Policy {
+            own_email: OwnEmail::Verified,
+            required_fields: vec![RequiredField::Email],
+            scope_kinds: BTreeSet::from([ScopeKind::Fleet]),
+            ..Policy::default()
+        };
+        assert_eq!(after, expected);
+        let back = json!({ "own_email": null, "required_fields": null, "scope_kinds": null });
+        assert_eq!(with(&after, &back), Ok(Policy::default()));
+        assert_eq!(with(&after, &json!({})), Ok(after));
+    }
+
+    #[test]
+    fn every_faulty_field_of_a_policy_is_named() {
+        let changes = json!({
+            "phone": "morse", "invitation_ttl_hours": 721, "colour": "red", "gone": null, "required_fields": "email",
+        });
+        let faults = with(&Policy::default(), &changes).unwrap_err();
+        assert_eq!(
+            faults,
+            [
+                ("colour".to_owned(), "invalid_value"),
+                ("gone".to_owned(), "invalid_value"),
+                ("phone".to_owned(), "invalid_value"),
+                ("required_fields".to_owned(), "invalid_value"),
+                ("invitation_ttl_hours".to_owned(), "out_of_range"),
+            ]
+        );
+        for hours in [json!(0), json!(-1), json!(70_000), json!("24"), json!(1.5)] {
+            let faults = with(
+                &Policy::default(),
+                &json!({ "invitation_ttl_hours": hours }),
+            );
+            assert_eq!(faults.unwrap_err()[0].0, "invitation_ttl_hours", "{hours}");
+        }
+    }
+
+    #[test]
+    fn a_tenant_stored_before_it_counted_changes_has_its_first_version() {
+        let stored = json!({ "id": "tnt_0123456789abcdef", "name": "North", "locale": "en", "currency": "EUR" });
+        let tenant: Tenant = serde_json::from_value(stored).unwrap();
+        assert_eq!((tenant.version, tenant.updated_at), (1, None));
     }
 }

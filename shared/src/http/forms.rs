@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::domain::email::Email;
 use crate::domain::field::{Fault, Fields};
+use crate::domain::group::Group;
 use crate::domain::id::{AccountId, GroupId, ProductId, UserId};
 use crate::domain::permission::{Class, ModuleRight, Rights, Role, Scope};
 use crate::domain::phone::Phone;
@@ -147,7 +148,7 @@ pub struct NewUser {
 }
 
 /// The most roles, modules, groups or products of one user.
-pub const MOST_LISTED: usize = 40;
+pub const MOST_LISTED: usize = Group::MOST_OF_A_USER;
 
 impl UserForm {
     /// Reads the form under a tenant's policy.

@@ -7,6 +7,7 @@ pub mod leaving;
 pub mod references;
 pub mod views;
 
+use data_encoding::BASE64URL_NOPAD;
 use jiff::Timestamp;
 use lambda_http::aws_lambda_events::query_map::QueryMap;
 use lambda_http::http::header::{
@@ -21,7 +22,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::context::Context;
-use crate::domain::field::Fault;
+use crate::domain::field::{Fault, Fields};
 use crate::domain::id::{Seed, base32};
 use crate::domain::throttle::Source;
 use crate::error::ApiError;
@@ -135,6 +136,33 @@ pub fn whole_number<'de, D: Deserializer<'de>>(parameter: D) -> Result<Option<u3
     Ok(Some(number))
 }
 
+/// Reads a `cursor` parameter: where the page before ended. It names no tenant, so it opens nothing of another one.
+///
+/// # Errors
+/// When it is not the `next` of a page.
+pub fn cursor(text: &str) -> Result<String, Fault> {
+    let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).ok();
+    let key = bytes
+        .filter(|bytes| bytes.len() <= 1_000)
+        .and_then(|bytes| String::from_utf8(bytes).ok());
+    key.ok_or_else(|| Fault::new("invalid_cursor", "is not the `next` of a page"))
+}
+
+/// What a page says of where the next one begins, for [`cursor`] to read.
+#[must_use]
+pub fn next(key: &str) -> String {
+    BASE64URL_NOPAD.encode(key.as_bytes())
+}
+
+/// Reads a `limit` parameter: 1 to 200, by default 50.
+pub fn limit(fields: &mut Fields, limit: Option<u32>) -> usize {
+    let limit = limit.unwrap_or(50);
+    if !(1..=200).contains(&limit) {
+        fields.fault("limit", &Fault::new("out_of_range", "must be 1 to 200"));
+    }
+    limit as usize
+}
+
 /// A parameter of the path, read as an id. What is no id is not found.
 ///
 /// # Errors
@@ -229,6 +257,20 @@ pub fn created(location: &str, body: &impl Serialize) -> Result<Response, ApiErr
     if let Ok(location) = HeaderValue::from_str(location) {
         response.headers_mut().insert(LOCATION, location);
     }
+    Ok(response)
+}
+
+/// 201 with a JSON body, the place of what was made, and its version as `ETag`.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn created_tagged(
+    location: &str,
+    body: &impl Serialize,
+    version: u64,
+) -> Result<Response, ApiError> {
+    let mut response = created(location, body)?;
+    tag(&mut response, version);
     Ok(response)
 }
 

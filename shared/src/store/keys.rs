@@ -93,6 +93,8 @@ pub fn owners(tenant: &TenantId) -> Key {
 pub const ROLE: &str = "ROLE#";
 /// The beginning of all groups' sort keys.
 pub const GROUP: &str = "GROUP#";
+/// The beginning of the sort keys of all groups' names, which stand in that order.
+pub const GROUP_NAME: &str = "GROUPNAME#";
 /// The beginning of all accounts' sort keys.
 pub const ACCOUNT: &str = "ACCOUNT#";
 /// The beginning of all products' sort keys.
@@ -114,6 +116,24 @@ pub fn product(tenant: &TenantId, product: &ProductId) -> Key {
 #[must_use]
 pub fn role(tenant: &TenantId, role: &RoleId) -> Key {
     Key::new(tenant_partition(tenant), format!("{ROLE}{role}"))
+}
+
+/// The guard of a defined role's name.
+#[must_use]
+pub fn role_name(tenant: &TenantId, folded: &str) -> Key {
+    Key::new(tenant_partition(tenant), format!("ROLENAME#{folded}"))
+}
+
+/// How many roles the tenant defined.
+#[must_use]
+pub fn role_count(tenant: &TenantId) -> Key {
+    Key::new(tenant_partition(tenant), "ROLES")
+}
+
+/// The guard of a group's name.
+#[must_use]
+pub fn group_name(tenant: &TenantId, folded: &str) -> Key {
+    Key::new(tenant_partition(tenant), format!("{GROUP_NAME}{folded}"))
 }
 
 /// A group.

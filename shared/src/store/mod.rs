@@ -15,6 +15,7 @@ pub mod leaving;
 pub mod links;
 pub mod mails;
 pub mod meter;
+pub mod named;
 pub mod people;
 pub mod roles;
 pub mod signing_keys;

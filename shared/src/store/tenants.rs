@@ -7,6 +7,7 @@ use super::expression::{Change, Condition};
 use super::keys;
 use super::transaction::Transaction;
 use super::{Item, Store, StoreError, content, item, n};
+use crate::domain::audit::Entry;
 use crate::domain::id::{ProductId, TenantId, UserId};
 use crate::domain::licence::Code;
 use crate::domain::tenant::{Product, Tenant};
@@ -32,6 +33,22 @@ impl Store {
     /// When the table cannot be read.
     pub async fn tenant(&self, tenant: &TenantId) -> Result<Option<Tenant>, StoreError> {
         self.get(&keys::tenant(tenant)).await
+    }
+
+    /// Makes `after` of the tenant read as `before`, and counts its version up; false if it changed meanwhile.
+    ///
+    /// # Errors
+    /// When the table cannot be used.
+    pub async fn change_tenant(
+        &self,
+        before: &Tenant,
+        after: &Tenant,
+        entry: &Entry,
+    ) -> Result<bool, StoreError> {
+        let mut transaction = Transaction::new(self);
+        transaction.edit_tenant(before, after, ())?;
+        transaction.audit(&before.id, entry)?;
+        Ok(transaction.commit().await?.is_ok())
     }
 
     /// A product.
@@ -90,6 +107,28 @@ impl<T: Clone> Transaction<'_, T> {
                 taken.clone(),
             );
         }
+        Ok(())
+    }
+
+    /// Makes `after` of the tenant read as `before`, and counts its version up.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn edit_tenant(
+        &mut self,
+        before: &Tenant,
+        after: &Tenant,
+        changed: T,
+    ) -> Result<(), StoreError> {
+        let key = keys::tenant(&before.id);
+        let after = Tenant {
+            version: before.version + 1,
+            ..after.clone()
+        };
+        let change = Change::between(&item(&key, before)?, &item(&key, &after)?);
+        // One that was set up before versions were counted has none; versions only grow.
+        let unchanged = Condition::exists().lacks_or_at_most("version", n(before.version));
+        self.update(&key, change, unchanged, changed);
         Ok(())
     }
 

@@ -12,11 +12,15 @@ mod adding;
 mod deleting;
 mod editing;
 mod flooding;
+mod groups;
 mod listing;
+mod preview;
 mod provisioning;
 mod resetting;
 mod revoking;
+mod roles;
 mod sessions;
+mod settings;
 mod suspending;
 mod throttling;
 mod timing;
@@ -111,6 +115,16 @@ fn letter(mail: &Mail) -> String {
 /// Text as it stands in an address.
 fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+/// What the company's audit trail tells of operations of that name, or of all that begin so. Those of one moment stand
+/// there in any order.
+async fn audited(company: &Company<'_>, operation: &str) -> Vec<Value> {
+    let path = format!("/v1/audit?limit=200&operation={operation}");
+    let page = company.owner.get(&path).await.expect(200);
+    let mut entries = page["entries"].as_array().unwrap().clone();
+    entries.sort_by_cached_key(|entry| redacted(entry).to_string());
+    entries
 }
 
 /// The names on a page of a list.
