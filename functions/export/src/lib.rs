@@ -1,5 +1,6 @@
 //! Writes an export to the bucket.
 
+mod names;
 mod trail;
 
 use std::fs::File;
@@ -10,16 +11,18 @@ use muster_shared::context::Context;
 use muster_shared::domain::email::Email;
 use muster_shared::domain::export::{Export, ExportOf, ExportState, ExtraColumn};
 use muster_shared::domain::id::TenantId;
-use muster_shared::domain::permission::Role;
+use muster_shared::domain::permission::{ModuleRight, RoleBook};
 use muster_shared::domain::phone::Phone;
+use muster_shared::domain::powers::Powers;
 use muster_shared::domain::tenant::{Product, Tenant};
-use muster_shared::domain::text::{EmployeeNumber, ExternalId, Username};
+use muster_shared::domain::text::{EmployeeNumber, ExternalId, Locale, Username};
 use muster_shared::domain::user::User;
 use muster_shared::error::Internal;
 use muster_shared::files::{Cell, Heading, Sheet};
 use muster_shared::lambda::{Function, outbox_keys};
 use muster_shared::store::keys;
 use muster_shared::store::users::Search;
+use names::Names;
 use tempfile::tempfile;
 
 /// What runs, and how it is triggered.
@@ -42,29 +45,50 @@ async fn handle(ctx: &Context, message: String) -> Result<(), Internal> {
     ctx.store
         .export_running(&tenant, &id, ctx.clock.now())
         .await?;
-    let rows = match export.of {
-        ExportOf::Users => write(ctx, &tenant, &export).await?,
-        ExportOf::Audit => trail::write(ctx, &tenant, &export).await?,
+    let company = ctx
+        .store
+        .tenant(&tenant)
+        .await?
+        .ok_or(Internal::Broken("the export's tenant is gone"))?;
+    let rows = match (powers(ctx, &company, &export).await?, export.of) {
+        (Some(powers), ExportOf::Users) => Some(write(ctx, company, &export, &powers).await?),
+        (Some(_), ExportOf::Audit) => Some(trail::write(ctx, &tenant, &export).await?),
+        (None, _) => None,
     };
     Ok(ctx
         .store
-        .export_ended(&tenant, &id, Some(rows), ctx.clock.now())
+        .export_ended(&tenant, &id, rows, ctx.clock.now())
         .await?)
+}
+
+/// What whoever asked for the export may do now; none if that is no longer to export.
+async fn powers(
+    ctx: &Context,
+    company: &Tenant,
+    export: &Export,
+) -> Result<Option<Powers>, Internal> {
+    let powers = (ctx.store)
+        .present_powers(company, &export.requested_by, ctx.clock.now())
+        .await?;
+    Ok(powers.filter(|powers| powers.permit(export.of.needs())))
 }
 
 /// Writes the file to disk, row by row, and then to the bucket in parts: memory does not grow with it. The same export
 /// written again replaces its file.
-async fn write(ctx: &Context, tenant: &TenantId, export: &Export) -> Result<u64, Internal> {
-    let company = ctx
-        .store
-        .tenant(tenant)
-        .await?
-        .ok_or(Internal::Broken("the export's tenant is gone"))?;
+async fn write(
+    ctx: &Context,
+    company: Tenant,
+    export: &Export,
+    powers: &Powers,
+) -> Result<u64, Internal> {
+    let tenant = &company.id.clone();
     let columns = Columns {
         company,
         products: ctx.store.products(tenant).await?,
+        book: ctx.store.role_book(tenant).await?,
         extra: export.columns.clone(),
     };
+    let mut names = Names::default();
     let mut sheet = Sheet::new(export.format, tempfile()?, &columns.headings())?;
     let (mut rows, mut after) = (0, None);
     loop {
@@ -76,11 +100,14 @@ async fn write(ctx: &Context, tenant: &TenantId, export: &Export) -> Result<u64,
                 &Search::Name(String::new()),
                 after.as_deref(),
                 PAGE,
-                |user| export.filter.admits(user, now),
+                |user| powers.sees(user) && export.filter.admits(user, now),
             )
             .await?;
+        names
+            .learn(ctx, tenant, &export.columns, &page.users)
+            .await?;
         for user in &page.users {
-            sheet.write(&columns.cells(user, now))?;
+            sheet.write(&columns.cells(user, &names, now))?;
             rows += 1;
         }
         match page.next {
@@ -117,6 +144,7 @@ async fn upload(
 struct Columns {
     company: Tenant,
     products: Vec<Product>,
+    book: RoleBook,
     extra: Vec<ExtraColumn>,
 }
 
@@ -142,7 +170,12 @@ impl Columns {
             ExtraColumn::ExternalId => ("External ID", 20.0),
             ExtraColumn::Kind => ("Kind", 10.0),
             ExtraColumn::Class => ("Class", 10.0),
+            ExtraColumn::Roles => ("Roles", 30.0),
+            ExtraColumn::Modules => ("Modules", 30.0),
+            ExtraColumn::Groups => ("Groups", 30.0),
             ExtraColumn::Licences => ("Licences", 40.0),
+            ExtraColumn::Account => ("Account", 28.0),
+            ExtraColumn::Locale => ("Locale", 10.0),
         });
         USUAL
             .into_iter()
@@ -151,12 +184,12 @@ impl Columns {
             .collect()
     }
 
-    fn cells<'a>(&'a self, user: &'a User, now: Timestamp) -> Vec<Cell<'a>> {
+    fn cells<'a>(&'a self, user: &'a User, names: &'a Names, now: Timestamp) -> Vec<Cell<'a>> {
         let mut cells = vec![
             Cell::from(user.id.as_str()),
             Cell::from(user.display_name()),
             Cell::from(user.username.as_ref().map(Username::as_str)),
-            Cell::from(role(user)),
+            Cell::from(self.role(user)),
             Cell::from(user.email.as_ref().map(Email::as_str)),
             Cell::from(user.phone.as_ref().map(Phone::as_str)),
             Cell::from(user.last_login_at),
@@ -172,7 +205,12 @@ impl Columns {
             }
             ExtraColumn::Kind => Cell::from(user.kind.as_str()),
             ExtraColumn::Class => Cell::from(user.rights.class.as_str()),
+            ExtraColumn::Roles => listed(&self.roles(user)),
+            ExtraColumn::Modules => listed(&modules(user)),
+            ExtraColumn::Groups => listed(&names.groups(user)),
             ExtraColumn::Licences => Cell::from(self.licences(user)),
+            ExtraColumn::Account => Cell::from(names.account(user)),
+            ExtraColumn::Locale => Cell::from(user.locale.as_ref().map(Locale::as_str)),
         }));
         cells
     }
@@ -184,15 +222,35 @@ impl Columns {
         });
         held.collect::<Vec<_>>().join("; ")
     }
+
+    fn roles(&self, user: &User) -> Vec<String> {
+        let names = user.rights.roles.iter().map(|role| self.book.name(role));
+        names.map(str::to_owned).collect()
+    }
+
+    /// The class, and the roles where they count.
+    fn role(&self, user: &User) -> String {
+        let (class, roles) = (user.rights.class.as_str(), self.roles(user));
+        if roles.is_empty() {
+            class.to_owned()
+        } else {
+            format!("{class}: {}", roles.join(", "))
+        }
+    }
 }
 
-/// The class, and the roles where they count.
-fn role(user: &User) -> String {
-    let roles: Vec<String> = user.rights.roles.iter().map(Role::to_string).collect();
-    let class = user.rights.class.as_str();
-    if roles.is_empty() {
-        class.to_owned()
-    } else {
-        format!("{class}: {}", roles.join(", "))
-    }
+fn modules(user: &User) -> Vec<String> {
+    let right = |right: &ModuleRight| match right {
+        ModuleRight::View => "view",
+        ModuleRight::Edit => "edit",
+    };
+    let modules = user.rights.modules.iter();
+    modules
+        .map(|(module, held)| format!("{module}: {}", right(held)))
+        .collect()
+}
+
+/// Several values in one cell, as an import reads them; nothing where there are none.
+fn listed(values: &[String]) -> Cell<'static> {
+    Cell::from((!values.is_empty()).then(|| values.join("; ")))
 }

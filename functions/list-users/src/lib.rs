@@ -6,9 +6,10 @@ use muster_shared::auth::Caller;
 use muster_shared::context::Context;
 use muster_shared::domain::export::Filter;
 use muster_shared::domain::field::{Fault, Fields};
-use muster_shared::domain::id::{ProductId, UserId};
+use muster_shared::domain::id::{AccountId, GroupId, ProductId, UserId};
 use muster_shared::domain::invitation::MailState;
-use muster_shared::domain::permission::Permission;
+use muster_shared::domain::licence::LicenceState;
+use muster_shared::domain::permission::{Class, Permission, Role};
 use muster_shared::domain::text::{MOST_FOLDED, fold};
 use muster_shared::domain::user::{Kind, Status};
 use muster_shared::error::{ApiError, Problem};
@@ -42,8 +43,19 @@ struct List {
     status: Option<Status>,
     /// Only such.
     kind: Option<Kind>,
+    /// Only users of this class.
+    class: Option<Class>,
+    /// Only users who have this role: the name of a built-in one, or the id of one of the company's own.
+    role: Option<String>,
+    /// Only users in this fleet or tag.
+    group: Option<String>,
+    /// Only users who belong to this customer's account, or to one below it.
+    account: Option<String>,
     /// Only users with a licence of this product.
     product: Option<String>,
+    /// Only users whose licence has come so far: that of the product, where one is named (`unassigned`: they hold none of
+    /// it), else the highest over all products.
+    licence: Option<LicenceState>,
     /// Only users whose newest invitation's mail has come so far.
     invitation: Option<MailState>,
     /// Only users whose name begins so.
@@ -158,6 +170,9 @@ struct Query {
 impl List {
     fn read(self) -> Result<Query, ApiError> {
         let mut fields = Fields::new();
+        let role = fields.optional("role", self.role.as_deref(), Role::parse);
+        let group = fields.optional("group", self.group.as_deref(), GroupId::parse);
+        let account = fields.optional("account", self.account.as_deref(), AccountId::parse);
         let product = fields.optional("product", self.product.as_deref(), ProductId::parse);
         let after = fields.optional("cursor", self.cursor.as_deref(), http::cursor);
         let limit = http::limit(&mut fields, self.limit);
@@ -188,7 +203,12 @@ impl List {
         let filter = Filter {
             status: self.status,
             kind: self.kind,
+            class: self.class,
+            role,
+            group,
+            account,
             product,
+            licence: self.licence,
             invitation: self.invitation,
         };
         let query = search.map(|search| Query {

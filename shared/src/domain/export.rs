@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::audit::AuditFilter;
-use super::id::{ExportId, ProductId, TenantId, UserId};
+use super::id::{AccountId, ExportId, GroupId, ProductId, TenantId, UserId};
 use super::invitation::MailState;
+use super::licence::{Licence, LicenceState};
+use super::permission::{Class, Role};
 use super::user::{Kind, Status, User};
 
 /// What kind of file.
@@ -86,10 +88,29 @@ pub struct Filter {
     /// What they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
+    /// How far their power can reach.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<Class>,
+    /// Having this role: the name of a built-in one, or the id of one of the company's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "user_manager")]
+    pub role: Option<Role>,
+    /// In this fleet or tag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub group: Option<GroupId>,
+    /// Belonging to this customer's account, or to one below it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub account: Option<AccountId>,
     /// Holding a licence of this product.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub product: Option<ProductId>,
+    /// How far their licence has come: that of the product, where one is named (`unassigned`: they hold none of it),
+    /// else the highest over all products.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licence: Option<LicenceState>,
     /// How far the mail of their newest invitation has come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invitation: Option<MailState>,
@@ -103,15 +124,27 @@ impl Filter {
         self.status
             .map_or(status != Status::Deleted, |wanted| wanted == status)
             && self.kind.is_none_or(|kind| kind == user.kind)
-            && self
-                .product
-                .as_ref()
-                .is_none_or(|product| user.licences.contains_key(product))
+            && self.class.is_none_or(|class| class == user.rights.class)
+            && (self.role.as_ref()).is_none_or(|role| user.rights.roles.contains(role))
+            && (self.group.as_ref()).is_none_or(|group| user.groups.contains(group))
+            && (self.account.as_ref()).is_none_or(|account| user.rights.accounts.contains(account))
+            && self.admits_licences(user)
             && self.invitation.is_none_or(|state| {
                 user.invited
                     .as_ref()
                     .is_some_and(|invited| invited.state == state)
             })
+    }
+
+    fn admits_licences(&self, user: &User) -> bool {
+        let Some(product) = &self.product else {
+            return (self.licence).is_none_or(|state| state == user.licence_state());
+        };
+        let licence = user.licences.get(product);
+        match self.licence {
+            None => licence.is_some(),
+            Some(state) => licence.map_or(LicenceState::Unassigned, Licence::state) == state,
+        }
     }
 }
 
@@ -125,8 +158,18 @@ pub enum ExtraColumn {
     Kind,
     /// Owner, standard or limited.
     Class,
+    /// The names of the roles.
+    Roles,
+    /// How far it may go in which module of the fleet's apps.
+    Modules,
+    /// The names of the fleets and tags it is in.
+    Groups,
     /// Each product with the state of its licence.
     Licences,
+    /// The name of the customer's account it belongs to.
+    Account,
+    /// The language of its mails.
+    Locale,
 }
 
 /// An export.
@@ -166,5 +209,45 @@ impl Export {
     #[must_use]
     pub fn key(&self, tenant: &TenantId) -> String {
         format!("exports/{tenant}/{}.{}", self.id, self.format.extension())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::id::Seed;
+    use super::super::licence::Code;
+    use super::super::user::Draft;
+    use super::*;
+
+    #[test]
+    fn a_licence_is_that_of_the_product_or_the_highest() {
+        let now = Timestamp::UNIX_EPOCH;
+        let product = |name: &str| ProductId::derive(&Seed::of(&[name]));
+        let mut user = User::new(UserId::derive(&Seed::of(&["u"])), Draft::default(), now);
+        for name in ["activated", "assigned"] {
+            let mut licence = Licence::assigned(Code::derive(&Seed::of(&[name])), now);
+            licence.activated_at = (name == "activated").then_some(now);
+            user.licences.insert(product(name), licence);
+        }
+        let states = |of: Option<&str>| {
+            let filter = |licence| Filter {
+                product: of.map(product),
+                licence: Some(licence),
+                ..Filter::default()
+            };
+            let all = [
+                LicenceState::Unassigned,
+                LicenceState::Assigned,
+                LicenceState::Activated,
+            ];
+            let admitting = all
+                .into_iter()
+                .filter(|state| filter(*state).admits(&user, now));
+            admitting.collect::<Vec<_>>()
+        };
+        assert_eq!(states(None), [LicenceState::Activated]);
+        assert_eq!(states(Some("assigned")), [LicenceState::Assigned]);
+        assert_eq!(states(Some("activated")), [LicenceState::Activated]);
+        assert_eq!(states(Some("none")), [LicenceState::Unassigned]);
     }
 }

@@ -338,6 +338,20 @@ impl RoleBook {
         }
     }
 
+    /// All definitions, in the order of their ids.
+    pub fn definitions(&self) -> impl Iterator<Item = &RoleDefinition> {
+        self.0.values()
+    }
+
+    /// What a role is called. One that is not in the book has no name but its id.
+    #[must_use]
+    pub fn name<'a>(&'a self, role: &'a Role) -> &'a str {
+        match role {
+            Role::BuiltIn(role) => role.as_str(),
+            Role::Defined(id) => (self.0.get(id)).map_or(id.as_str(), |role| role.name.as_str()),
+        }
+    }
+
     /// What all these roles permit together.
     #[must_use]
     pub fn permissions<'a>(

@@ -1,6 +1,7 @@
 //! Roles that a tenant defined, and the powers that come of them.
 
 use futures::future::try_join_all;
+use jiff::Timestamp;
 
 use super::keys;
 use super::named::{Bound, Named, NotSaved};
@@ -10,7 +11,8 @@ use crate::domain::group::Group;
 use crate::domain::id::{RoleId, TenantId, UserId};
 use crate::domain::permission::{Class, Rights, Role, RoleBook, RoleDefinition, Scope};
 use crate::domain::powers::{Powers, Sight};
-use crate::domain::tenant::Policy;
+use crate::domain::tenant::{Policy, Tenant};
+use crate::domain::user::Status;
 
 fn named<'a>(tenant: &TenantId, role: &'a RoleDefinition) -> Named<'a, RoleDefinition> {
     Named {
@@ -153,5 +155,26 @@ impl Store {
             RoleBook::default()
         };
         Ok(Powers::of(Some(user), rights, &book, sight))
+    }
+
+    /// What a user may do at present, for work that is done on its behalf later; none if it may not act any more.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn present_powers(
+        &self,
+        tenant: &Tenant,
+        user: &UserId,
+        now: Timestamp,
+    ) -> Result<Option<Powers>, StoreError> {
+        let present = self.user(&tenant.id, user).await?;
+        let Some(present) = present.filter(|user| user.status(now) == Status::Active) else {
+            return Ok(None);
+        };
+        let sight = Sight::of(&present.rights, &tenant.policy);
+        let powers = self
+            .powers(&tenant.id, user, &present.rights, sight)
+            .await?;
+        Ok(Some(powers))
     }
 }
