@@ -421,7 +421,10 @@ impl ApiError {
 fn refused_status(refusal: &Refusal) -> u16 {
     match refusal {
         Refusal::UserNotFound | Refusal::ProductNotFound(_) => 404,
-        Refusal::BeyondYourRights | Refusal::NotYourself | Refusal::OwnerProtected => 403,
+        Refusal::BeyondYourRights
+        | Refusal::NotYourself
+        | Refusal::OwnerProtected
+        | Refusal::OwnersOneByOne => 403,
         Refusal::TooManyInvitations | Refusal::NoInvitationsLeft => 429,
         Refusal::UserDeleted
         | Refusal::UserSuspended

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use muster_local::{Mail, Options, Stack};
 use muster_shared::clock::Clock;
+use muster_shared::domain::id::{AccountId, GroupId, RoleId, Seed};
 use muster_shared::lambda::Function;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -377,6 +378,72 @@ impl World {
             token: Some(text(&session["access_token"])),
             user: text(&session["user"]),
         }
+    }
+
+    /// A role that a company defines, written into the table past the functions; its id.
+    ///
+    /// # Panics
+    /// When the table does not take it.
+    pub fn define_role(&self, tenant: &str, name: &str, permissions: &[&str]) -> String {
+        let id = RoleId::derive(&Seed::of(&[tenant, name])).to_string();
+        let permissions = permissions.iter().map(|one| json!({ "S": one }));
+        let own = json!({ "permissions": { "L": permissions.collect::<Vec<_>>() } });
+        self.put_named(tenant, &format!("ROLE#{id}"), (&id, name), &own);
+        id
+    }
+
+    /// A fleet of a company, written into the table past the functions; its id.
+    ///
+    /// # Panics
+    /// When the table does not take it.
+    pub fn make_fleet(&self, tenant: &str, name: &str) -> String {
+        let id = GroupId::derive(&Seed::of(&[tenant, name])).to_string();
+        let own = json!({ "kind": { "S": "fleet" } });
+        self.put_named(tenant, &format!("GROUP#{id}"), (&id, name), &own);
+        id
+    }
+
+    /// An account below these others, written into the table past the functions; its id.
+    ///
+    /// # Panics
+    /// When the table does not take it.
+    pub fn open_account(&self, tenant: &str, name: &str, above: &[&str]) -> String {
+        let seed = Seed::of(&[tenant, name, &above.join("/")]);
+        let id = AccountId::derive(&seed).to_string();
+        let path = above.iter().copied().chain([id.as_str()]);
+        let path: Vec<Value> = path.map(|id| json!({ "S": id })).collect();
+        let kind = if above.is_empty() {
+            "client"
+        } else {
+            "subsidiary"
+        };
+        let own = json!({
+            "kind": { "S": kind },
+            "path": { "L": path },
+            "holder": { "M": { "kind": { "S": "consumer" } } },
+        });
+        self.put_named(tenant, &format!("ACCOUNT#{id}"), (&id, name), &own);
+        id
+    }
+
+    fn put_named(&self, tenant: &str, sk: &str, (id, name): (&str, &str), own: &Value) {
+        let now = self.stack.clock().now().to_string();
+        let mut item = json!({
+            "PK": { "S": format!("T#{tenant}") },
+            "SK": { "S": sk },
+            "id": { "S": id },
+            "name": { "S": name },
+            "created_at": { "S": now },
+            "updated_at": { "S": now },
+            "version": { "N": "1" },
+        });
+        for (attribute, value) in own.as_object().into_iter().flatten() {
+            item[attribute] = value.clone();
+        }
+        let request = json!({ "TableName": "muster", "Item": item });
+        let request = serde_json::from_value(request).unwrap_or_else(|error| panic!("{error}"));
+        let put = self.stack.database().put_item(request);
+        put.unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// Puts a file to a pre-signed address with the headers it asks for; the status.

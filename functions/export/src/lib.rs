@@ -11,9 +11,9 @@ use muster_shared::context::Context;
 use muster_shared::domain::email::Email;
 use muster_shared::domain::export::{Export, ExportOf, ExportState, ExtraColumn};
 use muster_shared::domain::id::TenantId;
-use muster_shared::domain::permission::{ModuleRight, RoleBook};
+use muster_shared::domain::permission::{ModuleRight, Permission, RoleBook};
 use muster_shared::domain::phone::Phone;
-use muster_shared::domain::powers::Powers;
+use muster_shared::domain::powers::{Powers, Sight};
 use muster_shared::domain::tenant::{Product, Tenant};
 use muster_shared::domain::text::{EmployeeNumber, ExternalId, Locale, Username};
 use muster_shared::domain::user::User;
@@ -70,7 +70,12 @@ async fn powers(
     let powers = (ctx.store)
         .present_powers(company, &export.requested_by, ctx.clock.now())
         .await?;
-    Ok(powers.filter(|powers| powers.permit(export.of.needs())))
+    let may = |powers: &Powers| match export.of {
+        ExportOf::Users => powers.permit(Permission::ExportsRun),
+        // The trail tells of everybody.
+        ExportOf::Audit => powers.permit(Permission::AuditRead) && powers.sight == Sight::All,
+    };
+    Ok(powers.filter(may))
 }
 
 /// Writes the file to disk, row by row, and then to the bucket in parts: memory does not grow with it. The same export

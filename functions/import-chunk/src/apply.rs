@@ -1,21 +1,31 @@
 //! A chunk's rows, in transactions that each move the checkpoint: a crash at any point resumes there, and what is done
 //! twice is done once.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 use muster_shared::context::Context;
 use muster_shared::domain::audit::{Actor, Entry, Target};
-use muster_shared::domain::id::{AuditId, Seed, UserId};
+use muster_shared::domain::directory::{References, Seats};
+use muster_shared::domain::id::{AuditId, ProductId, Seed, UserId};
 use muster_shared::domain::import::{Chunk, Exception, Import, Outcome};
+use muster_shared::domain::importing::{may_add, may_change};
 use muster_shared::domain::invitation::Offer;
+use muster_shared::domain::licence::{Code, Licence};
+use muster_shared::domain::permission::Permission;
+use muster_shared::domain::powers::Powers;
 use muster_shared::domain::refusal::Refusal;
-use muster_shared::domain::tenant::{InviteOnCreate, Tenant};
+use muster_shared::domain::tenant::{InviteOnCreate, Product, Tenant};
 use muster_shared::domain::throttle::Subject;
 use muster_shared::domain::user::User;
 use muster_shared::error::Internal;
 use muster_shared::files::{PlanReader, PlanRow, RowFault, UserRow};
 use muster_shared::store::StoreError;
 use muster_shared::store::imports::PlanOf;
-use muster_shared::store::transaction::{MOST, Transaction};
+use muster_shared::store::tenants::{CodeHolder, read_product};
+use muster_shared::store::transaction::{Failed, MOST, Transaction};
+
+use super::known::Known;
 
 /// A row that the plan wants to change something for.
 struct Step {
@@ -26,11 +36,29 @@ struct Step {
     said: Result<UserRow, RowFault>,
 }
 
+impl Step {
+    /// What the row refers to.
+    fn references(&self) -> Option<&References> {
+        self.said.as_ref().ok().map(|said| &said.references)
+    }
+}
+
+/// What a step makes.
+struct Made<'a> {
+    before: Option<&'a User>,
+    after: User,
+    offer: Option<Offer>,
+    /// The products of which it takes a seat.
+    seats: BTreeSet<ProductId>,
+}
+
 /// The parts of a group's transaction.
 #[derive(Clone)]
 enum Part {
     /// The step with this place in the group, and why it cannot be done.
     Step(usize, Refusal),
+    /// The seats that the group takes of a product.
+    Seats(ProductId),
     /// The chunk's checkpoint.
     Checkpoint,
 }
@@ -43,7 +71,16 @@ struct Applying<'a> {
     plan: &'a PlanOf,
     import: &'a Import,
     tenant: Tenant,
+    /// What whoever imports may do now, which may be less than when the plan was made.
+    powers: Powers,
+    known: Known,
+    /// What licence codes are made from. Random, because they are secret: what is done twice is done once by the
+    /// checkpoint, not by its ids.
+    seed: Seed,
 }
+
+/// How often a group is tried anew because others held its items throughout: workers share the count of seats.
+const PATIENCE: u32 = 10;
 
 /// Carries out all rows from the checkpoint on.
 pub async fn run(
@@ -57,13 +94,21 @@ pub async fn run(
         .tenant(&plan.tenant)
         .await?
         .ok_or(Internal::Broken("the import's tenant is gone"))?;
-    let applying = Applying {
+    let powers = (ctx.store)
+        .importing_powers(&tenant, &import.actor, ctx.clock.now())
+        .await?;
+    let mut applying = Applying {
         ctx,
         plan,
         import,
         tenant,
+        powers,
+        known: Known::default(),
+        seed: Seed::random()?,
     };
     let steps = applying.steps(&chunk).await?;
+    let said = || steps.iter().filter_map(|step| step.said.as_ref().ok());
+    applying.known = Known::of(ctx, &applying.tenant.id, said).await?;
     while let Some(rest) = steps.get(chunk.next as usize..)
         && !rest.is_empty()
     {
@@ -82,6 +127,7 @@ impl Applying<'_> {
     /// How many of the steps fit into one transaction, beside the checkpoint and the audit entry.
     fn group_size(&self, steps: &[Step]) -> usize {
         let mut parts = 2;
+        let mut products = BTreeSet::new();
         let fits = |step: &&Step| {
             parts += match (&step.said, step.outcome) {
                 // The user and its guards, and an invitation with its mail and membership.
@@ -90,14 +136,21 @@ impl Applying<'_> {
                 // The user, the guards of old and new address, and the invitation withdrawn with its membership.
                 _ => 5,
             };
-            parts <= MOST
+            if let Some(references) = step.references() {
+                // A code each, and the seats of each product once; an account left, one come into, and a look at it.
+                parts += references.products.len();
+                products.extend(references.products.iter().cloned());
+                parts += if references.accounts.is_empty() { 0 } else { 3 };
+            }
+            parts + products.len() <= MOST
         };
         steps.iter().take_while(fits).count().max(1)
     }
 
-    /// Whether users are invited as they are added.
+    /// Whether users are invited as they are added: where the policy says so, and whoever imports may invite.
     fn invites(&self) -> bool {
         self.tenant.policy.invite_on_create == InviteOnCreate::Automatic
+            && self.powers.permit_for_some(Permission::UsersInvite)
     }
 
     /// The steps of a chunk, read from the plan.
@@ -136,7 +189,9 @@ impl Applying<'_> {
             outcome,
             user,
             version: verdict.version.parse().ok(),
-            said: UserRow::read(&row.row, &self.tenant.policy),
+            said: References::parse(verdict.references)
+                .ok_or_else(moved_on)
+                .and_then(|to| UserRow::planned(&row.row, &self.tenant.policy, to)),
         })
     }
 
@@ -183,18 +238,32 @@ impl Applying<'_> {
             .iter()
             .map(|step| step.said.as_ref().err().cloned())
             .collect();
+        let mut products = self.products(group).await?;
+        let mut patience = PATIENCE;
         loop {
             let now = self.ctx.clock.now();
             let current = self.current(group, &refused).await?;
             let mut transaction = Transaction::new(&self.ctx.store);
-            let mut targets = Vec::new();
+            let (mut targets, mut taken) = (Vec::new(), BTreeMap::new());
+            let mut seats = Seats::left(products.values());
             for (place, step) in group.iter().enumerate() {
-                if refused[place].is_none() {
-                    let before = current[place].as_ref();
-                    match self.add(&mut transaction, place, step, before, invited[place], now)? {
-                        Ok(target) => targets.push(target),
-                        Err(fault) => refused[place] = Some(fault),
+                if refused[place].is_some() {
+                    continue;
+                }
+                let made = self.make(step, current[place].as_ref(), invited[place], now);
+                match made.and_then(|made| Ok(seats.take(&made.seats).map(|()| made)?)) {
+                    Ok(made) => {
+                        targets.push(self.add(&mut transaction, place, &made)?);
+                        for product in made.seats {
+                            *taken.entry(product).or_insert(0) += 1;
+                        }
                     }
+                    Err(fault) => refused[place] = Some(fault),
+                }
+            }
+            for (id, count) in taken {
+                if let Some(product) = products.get(&id) {
+                    transaction.take_seats(&self.tenant.id, product, count, Part::Seats(id));
                 }
             }
             let moved = self.moved(chunk, group, &refused, invited);
@@ -202,18 +271,49 @@ impl Applying<'_> {
             if !targets.is_empty() {
                 transaction.audit(&self.tenant.id, &entry(self.import, chunk, targets, now))?;
             }
-            let Err(failed) = transaction.commit().await? else {
-                let used = refused.iter().zip(invited);
-                let used = used.filter(|(refused, invited)| refused.is_none() && **invited);
-                return Ok((Some(moved), u32::try_from(used.count()).unwrap_or(u32::MAX)));
+            let failed = match transaction.commit().await {
+                Ok(Ok(())) => {
+                    let used = refused.iter().zip(invited);
+                    let used = used.filter(|(refused, invited)| refused.is_none() && **invited);
+                    return Ok((Some(moved), u32::try_from(used.count()).unwrap_or(u32::MAX)));
+                }
+                Ok(Err(failed)) => failed,
+                Err(StoreError::Contended) if patience > 0 => {
+                    patience -= 1;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
             };
-            for failed in failed {
-                match failed.tag {
-                    Part::Checkpoint => return Ok((None, 0)),
-                    Part::Step(place, refusal) => refused[place] = Some(refusal.into()),
+            for Failed { tag, found } in failed {
+                match (tag, found) {
+                    (Part::Checkpoint, _) => return Ok((None, 0)),
+                    (Part::Step(place, refusal), _) => refused[place] = Some(refusal.into()),
+                    (Part::Seats(id), Some(found)) => {
+                        products.insert(id, read_product(found)?);
+                    }
+                    (Part::Seats(id), None) => {
+                        products.remove(&id);
+                    }
                 }
             }
         }
+    }
+
+    /// The products that the group wants seats of, as they stand now.
+    async fn products(&self, group: &[Step]) -> Result<BTreeMap<ProductId, Product>, Internal> {
+        let wants = |step: &Step| {
+            let references = step.references();
+            references.is_some_and(|references| !references.products.is_empty())
+        };
+        let products = if group.iter().any(wants) {
+            self.ctx.store.products(&self.tenant.id).await?
+        } else {
+            Vec::new()
+        };
+        Ok(products
+            .into_iter()
+            .map(|product| (product.id.clone(), product))
+            .collect())
     }
 
     /// The users that the group changes, as they stand now.
@@ -264,54 +364,125 @@ impl Applying<'_> {
         Offer::to(user, &self.tenant.id, inviter, &seed, now).ok()
     }
 
-    /// Adds what a step needs to the transaction, or says why it can no longer be done.
+    /// What a step makes, licences included; or why it can no longer be done.
+    fn make<'u>(
+        &self,
+        step: &Step,
+        current: Option<&'u User>,
+        invited: bool,
+        now: Timestamp,
+    ) -> Result<Made<'u>, RowFault> {
+        let said = step.said.as_ref().map_err(RowFault::clone)?;
+        self.known.check(&said.references)?;
+        let mut made = if step.outcome == Outcome::Created {
+            self.create(step, said, invited, now)?
+        } else {
+            self.change(step, said, current, now)?
+        };
+        for product in &made.seats {
+            let code = Code::derive(&self.seed.child(&format!("{product}/{}", step.user)));
+            let licence = Licence::assigned(code, now);
+            made.after.licences.insert(product.clone(), licence);
+        }
+        Ok(made)
+    }
+
+    fn create(
+        &self,
+        step: &Step,
+        said: &UserRow,
+        invited: bool,
+        now: Timestamp,
+    ) -> Result<Made<'static>, RowFault> {
+        let draft = said.draft(&self.tenant.policy)?;
+        let mut after = User::new(step.user.clone(), draft, now);
+        let seats = said.lacking(None);
+        may_add(&self.powers, &after, !seats.is_empty(), &self.known.book)?;
+        let offer = invited
+            .then(|| self.offer(&after, step.line, now))
+            .flatten();
+        if let Some(offer) = &offer {
+            after = offer.applied(&after);
+        }
+        Ok(Made {
+            before: None,
+            after,
+            offer,
+            seats,
+        })
+    }
+
+    fn change<'u>(
+        &self,
+        step: &Step,
+        said: &UserRow,
+        current: Option<&'u User>,
+        now: Timestamp,
+    ) -> Result<Made<'u>, RowFault> {
+        let before = current.filter(|user| Some(user.version) == step.version);
+        let before = before.ok_or_else(moved_on)?;
+        let (after, seats) = (said.applied(before, now)?, said.lacking(Some(before)));
+        if after.is_none() && seats.is_empty() {
+            return Err(moved_on());
+        }
+        let users = (before, after.as_ref().unwrap_or(before));
+        let (licences, book) = (!seats.is_empty(), &self.known.book);
+        may_change(&self.powers, &self.tenant.policy, users, licences, book).map_err(
+            |refusal| {
+                match refusal {
+                    // The plan knew the user, so it is the powers that are not what they were.
+                    Refusal::UserNotFound => Refusal::BeyondYourRights,
+                    refusal => refusal,
+                }
+            },
+        )?;
+        let after = after.unwrap_or_else(|| User {
+            updated_at: now,
+            ..before.clone()
+        });
+        Ok(Made {
+            before: Some(before),
+            after,
+            offer: None,
+            seats,
+        })
+    }
+
+    /// Adds what a step makes to the transaction, but for the seats, which the group takes together.
     fn add(
         &self,
         transaction: &mut Transaction<'_, Part>,
         place: usize,
-        step: &Step,
-        current: Option<&User>,
-        invited: bool,
-        now: Timestamp,
-    ) -> Result<Result<Target, RowFault>, StoreError> {
-        let Ok(said) = &step.said else {
-            return Ok(Err(moved_on()));
-        };
+        made: &Made<'_>,
+    ) -> Result<Target, StoreError> {
         let tag = |refusal| Part::Step(place, refusal);
-        if step.outcome == Outcome::Created {
-            let draft = match said.draft(&self.tenant.policy) {
-                Ok(draft) => draft,
-                Err(fault) => return Ok(Err(fault)),
-            };
-            let mut user = User::new(step.user.clone(), draft, now);
-            let offer = invited.then(|| self.offer(&user, step.line, now)).flatten();
-            if let Some(offer) = &offer {
-                user = offer.applied(&user);
+        let (tenant, after) = (&self.tenant.id, &made.after);
+        for product in &made.seats {
+            if let Some(licence) = after.licences.get(product) {
+                let holder = CodeHolder {
+                    tenant: tenant.clone(),
+                    user: after.id.clone(),
+                    product: product.clone(),
+                };
+                transaction.add_code(&licence.code, &holder, tag(Refusal::Busy))?;
             }
-            transaction.add_user(&self.tenant.id, &user, tag)?;
-            if let Some(offer) = &offer {
-                transaction.offer(&self.tenant.id, offer, tag(Refusal::Busy))?;
+        }
+        let Some(before) = made.before else {
+            transaction.add_user(tenant, after, tag)?;
+            if let Some(offer) = &made.offer {
+                transaction.offer(tenant, offer, tag(Refusal::Busy))?;
             }
             // What else was said of it stands in the report, and on the user.
-            return Ok(Ok(Target::added(&user).plain()));
-        }
-        let Some(before) = current.filter(|user| Some(user.version) == step.version) else {
-            return Ok(Err(moved_on()));
+            return Ok(Target::added(after).plain());
         };
-        match said.applied(before, now) {
-            Ok(Some(after)) => {
-                transaction.edit_user(&self.tenant.id, before, &after, tag)?;
-                if before.invited.is_some() && after.invited.is_none() {
-                    transaction.withdraw_invitation(&self.tenant.id, &before.id);
-                    if let Some(left) = &before.email {
-                        transaction.remove_membership(&left.folded(), &self.tenant.id);
-                    }
-                }
-                Ok(Ok(Target::changed(before, &after)))
+        transaction.edit_user(tenant, before, after, tag)?;
+        if before.invited.is_some() && after.invited.is_none() {
+            transaction.withdraw_invitation(tenant, &before.id);
+            if let Some(left) = &before.email {
+                transaction.remove_membership(&left.folded(), tenant);
             }
-            Ok(None) => Ok(Err(moved_on())),
-            Err(refusal) => Ok(Err(refusal.into())),
         }
+        Ok(Target::changed(before, after))
     }
 
     /// The chunk with its checkpoint behind the group. Whose invitation was to go out and could not is told as well.

@@ -1,6 +1,7 @@
 //! Carries out a piece of a plan, and writes the report after the last.
 
 mod apply;
+mod known;
 mod report;
 
 use muster_shared::context::Context;

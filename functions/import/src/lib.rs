@@ -9,10 +9,7 @@ use muster_shared::context::Context;
 use muster_shared::domain::audit::{Actor, Entry};
 use muster_shared::domain::id::{AuditId, ImportId, PlanId, Seed, TenantId};
 use muster_shared::domain::import::{Counts, Import, ImportState, RowProblem, Source};
-use muster_shared::domain::permission::{BuiltIn, Class, Permission, Rights, Role, RoleBook};
-use muster_shared::domain::powers::{Powers, Sight};
 use muster_shared::domain::tenant::{ImportMode, Tenant};
-use muster_shared::domain::user::Status;
 use muster_shared::error::Internal;
 use muster_shared::files::FileError;
 use muster_shared::lambda::Function;
@@ -147,7 +144,9 @@ async fn claim(
 
 /// Checks the file and stores plan and chunks; the import as it stands then.
 async fn check(ctx: &Context, tenant: &Tenant, import: Import) -> Result<Import, Internal> {
-    let powers = powers(ctx, tenant, &import.actor).await?;
+    let powers = (ctx.store)
+        .importing_powers(tenant, &import.actor, ctx.clock.now())
+        .await?;
     let planned = match duplicates::find(ctx, &import.key).await? {
         Ok(duplicates) => {
             Planner::new(ctx, tenant, &import, powers)
@@ -197,32 +196,6 @@ fn told(fault: &FileError) -> RowProblem {
         code: fault.code().to_owned(),
         message: fault.to_string(),
     }
-}
-
-/// What the importing user may do. A file dropped by the tenant's own job may what a user manager may.
-async fn powers(ctx: &Context, tenant: &Tenant, actor: &Actor) -> Result<Powers, Internal> {
-    let Actor::User { id } = actor else {
-        let rights = Rights {
-            class: Class::Standard,
-            roles: [Role::BuiltIn(BuiltIn::UserManager)].into(),
-            ..Rights::default()
-        };
-        return Ok(Powers::of(None, &rights, &RoleBook::default(), Sight::All));
-    };
-    let user = ctx
-        .store
-        .user(&tenant.id, id)
-        .await?
-        .filter(|user| user.status(ctx.clock.now()) == Status::Active);
-    let rights = user.map(|user| user.rights).unwrap_or_default();
-    let sight = Sight::of(&rights, &tenant.policy);
-    let powers = ctx.store.powers(&tenant.id, id, &rights, sight).await?;
-    let nothing = Rights::default();
-    Ok(if powers.permit(Permission::ImportsRun) {
-        powers
-    } else {
-        Powers::of(Some(id), &nothing, &RoleBook::default(), powers.sight)
-    })
 }
 
 /// Compares two sequencers of one key (Amazon S3 user guide, "Event message structure": the shorter one is filled up with

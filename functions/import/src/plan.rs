@@ -1,22 +1,24 @@
 //! The plan: what the commit will do with each row, as a file beside the upload, cut into chunks.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::iter::Peekable;
+use std::sync::OnceLock;
 use std::vec::IntoIter;
 
 use futures::stream::{FuturesOrdered, StreamExt};
 use muster_shared::context::Context;
+use muster_shared::domain::directory::{Directory, Seats};
 use muster_shared::domain::email::Email;
-use muster_shared::domain::id::{Seed, UserId};
+use muster_shared::domain::id::{ProductId, Seed, UserId};
 use muster_shared::domain::import::{Chunk, Counts, Import, Outcome, RowProblem};
-use muster_shared::domain::permission::Permission;
+use muster_shared::domain::importing::{may_add, may_change};
 use muster_shared::domain::powers::Powers;
 use muster_shared::domain::refusal::Refusal;
 use muster_shared::domain::tenant::Tenant;
 use muster_shared::domain::user::User;
 use muster_shared::error::Internal;
 use muster_shared::files::{
-    FileError, Form, PlanWriter, Reader, Row, RowFault, Summary, Upload, UserRow, Verdict,
+    FileError, Form, PlanWriter, Reader, Row, RowFault, Summary, Upload, UserRow, Verdict, kinds,
 };
 use muster_shared::store::imports::PlanOf;
 use muster_shared::store::users::Unique;
@@ -54,6 +56,8 @@ pub struct Planner<'a> {
     tenant: &'a Tenant,
     import: &'a Import,
     powers: Powers,
+    /// What the file may name; read as soon as its header is known.
+    directory: OnceLock<Directory>,
 }
 
 /// What is planned for a row.
@@ -63,6 +67,10 @@ struct Decided {
     fault: Option<RowFault>,
     user: Option<UserId>,
     version: Option<u64>,
+    /// What the row refers to, as the plan keeps it.
+    references: String,
+    /// The products of which the row takes a seat.
+    seats: BTreeSet<ProductId>,
 }
 
 impl<'a> Planner<'a> {
@@ -73,6 +81,7 @@ impl<'a> Planner<'a> {
             tenant,
             import,
             powers,
+            directory: OnceLock::new(),
         }
     }
 
@@ -108,6 +117,10 @@ impl<'a> Planner<'a> {
                 .map(|summary| &summary.header)
                 .or(reader.header());
             if let (None, Some(header)) = (&writer, header) {
+                let directory = (self.ctx.store)
+                    .directory(self.tenant, &self.powers, kinds(header))
+                    .await?;
+                let _ = self.directory.set(directory);
                 writer = Some(Writing::new(self, PlanWriter::new(Form::Plan, header))?);
             }
             while rows.len() >= BATCH || (last && !rows.is_empty()) {
@@ -145,9 +158,11 @@ impl<'a> Planner<'a> {
 
     /// Compares rows with the table.
     async fn compare(&self, rows: Vec<(Row, Option<RowFault>)>) -> Result<Vec<Decided>, Internal> {
+        let directory = self.directory.get();
+        let directory = directory.ok_or(Internal::Broken("rows are compared before the header"))?;
         let read = |(row, fault): (Row, Option<RowFault>)| {
             // What is wrong with the row itself comes first: many rows have `n/a` for an address.
-            let said = UserRow::read(&row, &self.tenant.policy);
+            let said = UserRow::read(&row, &self.tenant.policy, directory);
             let said = said.and_then(|said| fault.map_or(Ok(said), Err));
             (row, said)
         };
@@ -174,7 +189,11 @@ impl<'a> Planner<'a> {
             .collect();
         Ok(rows
             .into_iter()
-            .map(|(row, said)| self.decide(row, said, &known, &taken))
+            .map(|(row, said)| {
+                let planned =
+                    said.and_then(|said| self.plan(&row, &said, directory, &known, &taken));
+                Decided::new(row, planned)
+            })
             .collect())
     }
 
@@ -190,65 +209,100 @@ impl<'a> Planner<'a> {
             .collect())
     }
 
-    fn decide(
+    /// What becomes of a row, were it alone.
+    fn plan(
         &self,
-        row: Row,
-        said: Result<UserRow, RowFault>,
+        row: &Row,
+        said: &UserRow,
+        directory: &Directory,
         known: &HashMap<String, User>,
         taken: &HashSet<Unique>,
-    ) -> Decided {
-        let planned = said.and_then(|said| {
-            let email_taken = said
-                .email
-                .as_ref()
-                .is_some_and(|email| taken.contains(&Unique::Email(email.folded())));
-            let planned = match known.get(&said.external_id.folded()) {
-                None => {
-                    said.draft(&self.tenant.policy)?;
-                    let id = UserId::derive(&Seed::of(&[
-                        "import",
-                        self.import.id.as_str(),
-                        &row.line.to_string(),
-                    ]));
-                    (Outcome::Created, Some(id), None)
-                }
-                // Whom the importing user does not see is told as little of as uniqueness demands.
-                Some(user) if !self.powers.sees(user) => {
-                    return Err(Refusal::ExternalIdTaken.into());
-                }
-                Some(user) => {
-                    let changed = said.applied(user, self.import.created_at)?.is_some();
-                    if changed {
-                        self.powers.may(Permission::UsersWrite, user)?;
-                    }
-                    let outcome = if changed {
-                        Outcome::Updated
-                    } else {
-                        Outcome::Unchanged
-                    };
-                    (outcome, Some(user.id.clone()), Some(user.version))
-                }
-            };
-            if email_taken {
-                Err(Refusal::EmailTaken.into())
-            } else {
-                Ok(planned)
+    ) -> Result<Planning, RowFault> {
+        let (policy, now) = (&self.tenant.policy, self.import.created_at);
+        let planning = match known.get(&said.external_id.folded()) {
+            None => {
+                let id = UserId::derive(&Seed::of(&[
+                    "import",
+                    self.import.id.as_str(),
+                    &row.line.to_string(),
+                ]));
+                let user = User::new(id, said.draft(policy)?, now);
+                let seats = said.lacking(None);
+                may_add(&self.powers, &user, !seats.is_empty(), &directory.book)?;
+                Planning::new(Outcome::Created, user.id, None, said, seats)
             }
-        });
+            // Whom the importing user does not see is told as little of as uniqueness demands.
+            Some(user) if !self.powers.sees(user) => {
+                return Err(Refusal::ExternalIdTaken.into());
+            }
+            Some(user) => {
+                let (after, seats) = (said.applied(user, now)?, said.lacking(Some(user)));
+                let outcome = if after.is_some() || !seats.is_empty() {
+                    let users = (user, after.as_ref().unwrap_or(user));
+                    let (licences, book) = (!seats.is_empty(), &directory.book);
+                    may_change(&self.powers, policy, users, licences, book)?;
+                    Outcome::Updated
+                } else {
+                    Outcome::Unchanged
+                };
+                Planning::new(outcome, user.id.clone(), Some(user.version), said, seats)
+            }
+        };
+        let email = said.email.as_ref();
+        if email.is_some_and(|email| taken.contains(&Unique::Email(email.folded()))) {
+            return Err(Refusal::EmailTaken.into());
+        }
+        Ok(planning)
+    }
+}
+
+/// What is planned for a row that is not refused.
+struct Planning {
+    outcome: Outcome,
+    user: UserId,
+    version: Option<u64>,
+    references: String,
+    seats: BTreeSet<ProductId>,
+}
+
+impl Planning {
+    fn new(
+        outcome: Outcome,
+        user: UserId,
+        version: Option<u64>,
+        said: &UserRow,
+        seats: BTreeSet<ProductId>,
+    ) -> Self {
+        Self {
+            outcome,
+            user,
+            version,
+            references: said.references.to_string(),
+            seats,
+        }
+    }
+}
+
+impl Decided {
+    fn new(row: Row, planned: Result<Planning, RowFault>) -> Self {
         match planned {
-            Ok((outcome, user, version)) => Decided {
+            Ok(planning) => Self {
                 row,
-                outcome,
+                outcome: planning.outcome,
                 fault: None,
-                user,
-                version,
+                user: Some(planning.user),
+                version: planning.version,
+                references: planning.references,
+                seats: planning.seats,
             },
-            Err(fault) => Decided {
+            Err(fault) => Self {
                 row,
                 outcome: Outcome::Refused,
                 fault: Some(fault),
                 user: None,
                 version: None,
+                references: String::new(),
+                seats: BTreeSet::new(),
             },
         }
     }
@@ -290,6 +344,8 @@ struct Writing<'a> {
     problems: Vec<RowProblem>,
     chunk: Option<Chunk>,
     chunks: u32,
+    /// The products, with the seats that the rows so far leave.
+    seats: Seats,
 }
 
 impl<'a> Writing<'a> {
@@ -317,11 +373,20 @@ impl<'a> Writing<'a> {
             problems: Vec::new(),
             chunk: None,
             chunks: 0,
+            seats: planner
+                .directory
+                .get()
+                .map_or_else(Seats::default, Seats::of),
         })
     }
 
     async fn write(&mut self, decided: Vec<Decided>) -> Result<(), Internal> {
         for row in decided {
+            // Seats go by the order of the file, so they are told out here and not where rows are compared.
+            let row = match self.seats.take(&row.seats) {
+                Ok(()) => row,
+                Err(full) => Decided::new(row.row, Err(full.into())),
+            };
             self.counts.add(row.outcome);
             let from = self.writer.offset();
             self.write_row(&row);
@@ -350,6 +415,7 @@ impl<'a> Writing<'a> {
                 message,
                 user,
                 version: &version,
+                references: &decided.references,
             },
         );
         if decided.outcome == Outcome::Refused && self.problems.len() < PROBLEMS {

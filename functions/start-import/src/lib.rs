@@ -9,6 +9,7 @@ use muster_shared::domain::field::Fields;
 use muster_shared::domain::id::ImportId;
 use muster_shared::domain::import::{Counts, Import, ImportState, RowProblem, Source};
 use muster_shared::domain::permission::{Class, Permission};
+use muster_shared::domain::powers::Sight;
 use muster_shared::domain::text::clean;
 use muster_shared::error::{ApiError, Problem};
 use muster_shared::http::{self, Request, Response};
@@ -40,8 +41,7 @@ const LINK: Duration = Duration::from_mins(10);
 /// What the upload must be declared as.
 const CSV: &str = "text/csv";
 
-/// A file to import users from: columns External ID (required), Email, First Name, Last Name, Phone Number, Kind,
-/// Employee Number.
+/// A file to import users from, with every column; only External ID is required.
 const SAMPLE: &str = include_str!("sample.csv");
 
 /// An import to begin.
@@ -205,7 +205,7 @@ const LISTED: usize = 100;
 
 /// List imports
 ///
-/// The newest hundred of the last 90 days.
+/// The newest hundred of the last 90 days; who does not see everybody sees those that they began.
 #[utoipa::path(get, path = "/v1/imports", operation_id = "listImports", tag = "Imports",
     responses((status = 200, description = "The imports, newest first", body = Imports), (status = "4XX", description = "`unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn list(ctx: &Context, caller: &Caller) -> Result<Response, ApiError> {
@@ -215,6 +215,7 @@ async fn list(ctx: &Context, caller: &Caller) -> Result<Response, ApiError> {
         .imports(&caller.tenant)
         .await?
         .into_iter()
+        .filter(|import| shown(caller, import))
         .take(LISTED)
     {
         imports.push(view(ctx, caller, import, false).await?);
@@ -323,7 +324,15 @@ async fn find(ctx: &Context, caller: &Caller, request: &Request) -> Result<Impor
     ctx.store
         .import(&caller.tenant, &id)
         .await?
+        .filter(|import| shown(caller, import))
         .ok_or(ApiError::NotFound)
+}
+
+/// Whether an import is shown to the caller: its plan and report hold whole rows, so who does not see everybody sees
+/// only what they began.
+fn shown(caller: &Caller, import: &Import) -> bool {
+    let own = matches!(&import.actor, Actor::User { id } if *id == caller.user);
+    own || caller.powers.sight == Sight::All
 }
 
 /// Shows an import; addresses and single problems only `in_full`.

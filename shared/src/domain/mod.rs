@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod audit;
+pub mod directory;
 pub mod edit;
 pub mod email;
 pub mod export;
@@ -10,6 +11,7 @@ pub mod field;
 pub mod group;
 pub mod id;
 pub mod import;
+pub mod importing;
 pub mod invitation;
 pub mod leaving;
 pub mod letter;

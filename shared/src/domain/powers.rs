@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::group::Group;
 use super::id::{AccountId, GroupId, UserId};
-use super::permission::{BuiltIn, Class, ModuleRight, Permission, Rights, RoleBook, Scope};
+use super::permission::{BuiltIn, Class, ModuleRight, Permission, Rights, Role, RoleBook, Scope};
 use super::refusal::Refusal;
 use super::tenant::{Policy, StandardSees};
 use super::text::Module;
@@ -104,6 +104,34 @@ impl Powers {
             permissions,
             modules: rights.modules.clone(),
             sight,
+        }
+    }
+
+    /// The powers of a user manager who is nobody in particular: those of a file that was dropped for the tenant.
+    #[must_use]
+    pub fn of_user_manager() -> Self {
+        let rights = Rights {
+            class: Class::Standard,
+            roles: [Role::BuiltIn(BuiltIn::UserManager)].into(),
+            ..Rights::default()
+        };
+        Self::of(None, &rights, &RoleBook::default(), Sight::All)
+    }
+
+    /// The powers of a user who may not act any more: it sees itself.
+    #[must_use]
+    pub fn none(user: &UserId) -> Self {
+        let sight = Sight::Listed(Scope::default());
+        Self::of(Some(user), &Rights::default(), &RoleBook::default(), sight)
+    }
+
+    /// Whether users may be placed in the account at the end of this way: a customer's people reach their own account
+    /// and below.
+    #[must_use]
+    pub fn reaches(&self, path: &[AccountId]) -> bool {
+        match &self.sight {
+            Sight::Account(own) => path.contains(own),
+            Sight::All | Sight::Listed(_) => true,
         }
     }
 

@@ -37,6 +37,8 @@ pub enum Refusal {
     OwnerProtected,
     /// The tenant would be left without an active owner.
     LastOwner,
+    /// A file makes nobody an owner who can act, nor unmakes one.
+    OwnersOneByOne,
     /// The user is not suspended.
     NotSuspended,
     /// The user is not deleted.
@@ -99,6 +101,10 @@ impl Refusal {
         (
             "last_owner",
             "The company would be left without an active owner.",
+        ),
+        (
+            "owners_one_by_one",
+            "Who can act as an owner is decided one by one, not by a file.",
         ),
         ("not_suspended", "The user is not suspended."),
         ("not_deleted", "The user is not deleted."),
@@ -168,18 +174,19 @@ impl Refusal {
             Self::NotYourself => 13,
             Self::OwnerProtected => 14,
             Self::LastOwner => 15,
-            Self::NotSuspended => 16,
-            Self::NotDeleted => 17,
-            Self::NameTaken => 18,
-            Self::TooManyGroups => 19,
-            Self::TooManyRoles => 20,
-            Self::Busy => 21,
-            Self::TooManyInvitations => 22,
-            Self::NoInvitationsLeft => 23,
-            Self::EmailImmutable => 24,
-            Self::NotActive => 25,
-            Self::PersonShared => 26,
-            Self::TooLateToRestore => 27,
+            Self::OwnersOneByOne => 16,
+            Self::NotSuspended => 17,
+            Self::NotDeleted => 18,
+            Self::NameTaken => 19,
+            Self::TooManyGroups => 20,
+            Self::TooManyRoles => 21,
+            Self::Busy => 22,
+            Self::TooManyInvitations => 23,
+            Self::NoInvitationsLeft => 24,
+            Self::EmailImmutable => 25,
+            Self::NotActive => 26,
+            Self::PersonShared => 27,
+            Self::TooLateToRestore => 28,
         };
         Self::CODES[index]
     }

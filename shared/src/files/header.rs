@@ -79,26 +79,6 @@ impl Column {
         }
     }
 
-    /// Whether an import does something with it; if not, it is told that the column was ignored.
-    #[must_use]
-    pub const fn is_supported(self) -> bool {
-        match self {
-            Self::ExternalId
-            | Self::Email
-            | Self::FirstName
-            | Self::LastName
-            | Self::PhoneNumber
-            | Self::Kind
-            | Self::EmployeeNumber => true,
-            Self::Class
-            | Self::Roles
-            | Self::Groups
-            | Self::Products
-            | Self::Account
-            | Self::Locale => false,
-        }
-    }
-
     /// Whether its values are digits that a spreadsheet takes for a number and rounds.
     pub(super) const fn is_digits(self) -> bool {
         matches!(
@@ -226,14 +206,17 @@ impl Header {
         })
     }
 
-    /// The headings of the columns that an import ignores, because we do not know them or not support them yet.
+    /// Whether the file has a column.
+    #[must_use]
+    pub fn has(&self, column: Column) -> bool {
+        self.place(column).is_some()
+    }
+
+    /// The headings of the columns that an import ignores, because we do not know them.
     pub fn ignored(&self) -> impl Iterator<Item = &str> {
         self.with_roles().filter_map(|(heading, role)| match role {
-            Role::Known(column) if column.is_supported() => None,
-            Role::Ours => None,
-            Role::Known(_) | Role::Unknown => {
-                Some(heading.trim()).filter(|heading| !heading.is_empty())
-            }
+            Role::Known(_) | Role::Ours => None,
+            Role::Unknown => Some(heading.trim()).filter(|heading| !heading.is_empty()),
         })
     }
 
@@ -344,9 +327,10 @@ mod tests {
     }
 
     #[test]
-    fn unknown_and_unsupported_columns_are_told_as_ignored() {
+    fn unknown_columns_are_told_as_ignored() {
         let header = Header::read(["Depot", "External ID", "Roles", "", "Email"]).unwrap();
-        assert_eq!(header.ignored().collect::<Vec<_>>(), ["Depot", "Roles"]);
+        assert_eq!(header.ignored().collect::<Vec<_>>(), ["Depot"]);
+        assert!(header.has(Column::Roles) && !header.has(Column::Groups));
         assert_eq!(
             header.columns().collect::<Vec<_>>(),
             [Column::ExternalId, Column::Roles, Column::Email]

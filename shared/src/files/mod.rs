@@ -22,4 +22,4 @@ pub use plan::{Form, PlanError, PlanReader, PlanRow, PlanWriter, Verdict};
 pub use reader::{Reader, Summary};
 pub use row::{Damage, Row};
 pub use sheet::{Cell, Heading, Sheet, SheetError};
-pub use user_row::{RowFault, UserRow};
+pub use user_row::{RowFault, UserRow, kinds};

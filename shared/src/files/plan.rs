@@ -14,13 +14,13 @@ use super::records::{Cells, Limits, Records};
 use super::row::Row;
 
 /// What a plan says in front of a row, after the columns of a report.
-const PLAN: [&str; 2] = ["User", "Version"];
+const PLAN: [&str; 3] = ["User", "Version", "References"];
 const BOM: &str = "\u{FEFF}";
 
 /// Which of the two files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// `Line,Outcome,Code,Message,User,Version` and the columns of the upload: for the commit.
+    /// `Line,Outcome,Code,Message,User,Version,References` and the columns of the upload: for the commit.
     Plan,
     /// `Line,Outcome,Code,Message` and the columns of the upload: for people.
     Report,
@@ -39,6 +39,8 @@ pub struct Verdict<'a> {
     pub user: &'a str,
     /// The version of the user that the plan was made for.
     pub version: &'a str,
+    /// What the row refers to, by id.
+    pub references: &'a str,
 }
 
 /// Writes a plan or a report into a buffer that is taken away in parts, and knows how far it is.
@@ -87,7 +89,7 @@ impl PlanWriter {
             verdict.code,
             verdict.message,
         ];
-        let plan = [verdict.user, verdict.version];
+        let plan = [verdict.user, verdict.version, verdict.references];
         let plan = if self.form == Form::Plan {
             plan.as_slice()
         } else {
@@ -256,6 +258,7 @@ impl PlanRow {
             message: cell(3),
             user: cell(4),
             version: cell(5),
+            references: cell(6),
         }
     }
 }
@@ -290,6 +293,7 @@ mod tests {
         message: "",
         user: "usr_1",
         version: "3",
+        references: "driver",
     };
     const REFUSED: Verdict<'_> = Verdict {
         outcome: "refused",
@@ -297,18 +301,19 @@ mod tests {
         message: "Not an address, \"sorry\".",
         user: "",
         version: "",
+        references: "",
     };
     const FILE: &str =
         "External ID,Depot,Email\n =T-1,\"a \"\"b\"\"\nc\",x\n-12.5,+4915112345,'=y\n";
 
     #[test]
-    fn a_plan_puts_six_columns_in_front() {
+    fn a_plan_puts_seven_columns_in_front() {
         let plan = String::from_utf8(write(Form::Plan, FILE.as_bytes(), &CREATED)).unwrap();
         assert_eq!(
             plan,
-            "\u{FEFF}Line,Outcome,Code,Message,User,Version,External ID,Depot,Email\n\
-             2,created,,,usr_1,3,' =T-1,\"a \"\"b\"\"\nc\",x\n\
-             4,created,,,usr_1,3,-12.5,+4915112345,'=y\n"
+            "\u{FEFF}Line,Outcome,Code,Message,User,Version,References,External ID,Depot,Email\n\
+             2,created,,,usr_1,3,driver,' =T-1,\"a \"\"b\"\"\nc\",x\n\
+             4,created,,,usr_1,3,driver,-12.5,+4915112345,'=y\n"
         );
     }
 
@@ -394,10 +399,10 @@ mod tests {
         );
         let reader = PlanReader::new(&write(Form::Plan, b"External ID\n", &CREATED)).unwrap();
         let rows: Vec<_> = reader
-            .rows(b"x,created,,,,,T-1\n2,created\n3,created,,,,,T-2\n")
+            .rows(b"x,created,,,,,,T-1\n2,created\n3,created,,,,,,T-2\n")
             .collect();
-        assert_eq!(rows[0], Err(PlanError::Row { at: 18 }));
-        assert_eq!(rows[1], Err(PlanError::Row { at: 28 }));
+        assert_eq!(rows[0], Err(PlanError::Row { at: 19 }));
+        assert_eq!(rows[1], Err(PlanError::Row { at: 29 }));
         assert!(rows[2].is_ok());
     }
 

@@ -1,15 +1,20 @@
 //! What a row of an import says of a user.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
-use super::header::Column;
+use super::header::{Column, Header};
 use super::row::Row;
+use crate::domain::directory::{Directory, Kinds, NoSeatLeft, References};
 use crate::domain::email::Email;
 use crate::domain::field::Fault;
+use crate::domain::id::ProductId;
+use crate::domain::permission::{Class, Rights};
 use crate::domain::phone::Phone;
 use crate::domain::refusal::Refusal;
 use crate::domain::tenant::Policy;
-use crate::domain::text::{EmployeeNumber, ExternalId, Name};
+use crate::domain::text::{EmployeeNumber, ExternalId, Locale, Name};
 use crate::domain::user::{Draft, Kind, User};
 
 /// What a row says of a user. What is blank or absent is not said: it never erases.
@@ -24,6 +29,10 @@ pub struct UserRow {
     phone: Option<Phone>,
     employee_number: Option<EmployeeNumber>,
     kind: Option<Kind>,
+    class: Option<Class>,
+    locale: Option<Locale>,
+    /// The roles, groups, products and account.
+    pub references: References,
 }
 
 /// Why a row is not taken: the first fault's code, and everything in words.
@@ -35,6 +44,21 @@ pub struct RowFault {
     pub message: String,
 }
 
+impl From<NoSeatLeft> for RowFault {
+    fn from(NoSeatLeft(product): NoSeatLeft) -> Self {
+        match product {
+            Some(name) => Self {
+                code: "no_seats_left",
+                message: format!("No licences are left of {name}."),
+            },
+            None => Self {
+                code: "product_not_found",
+                message: "There is no such product any more.".to_owned(),
+            },
+        }
+    }
+}
+
 impl From<Refusal> for RowFault {
     fn from(refusal: Refusal) -> Self {
         Self {
@@ -44,12 +68,53 @@ impl From<Refusal> for RowFault {
     }
 }
 
+/// What rows of a file with this header can refer to.
+#[must_use]
+pub fn kinds(header: &Header) -> Kinds {
+    let has = |column| header.has(column);
+    Kinds {
+        roles: has(Column::Roles) || has(Column::Class) || has(Column::Account),
+        groups: has(Column::Groups),
+        products: has(Column::Products),
+        accounts: has(Column::Account),
+    }
+}
+
 impl UserRow {
-    /// Reads a row under a tenant's policy.
+    /// Reads a row under a tenant's policy; what it names is looked up in the directory.
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn read(row: &Row, policy: &Policy) -> Result<Self, RowFault> {
+    pub fn read(row: &Row, policy: &Policy, directory: &Directory) -> Result<Self, RowFault> {
+        Self::read_with(row, policy, |faults| References {
+            roles: faults
+                .take(row, Column::Roles, |cell| directory.roles(cell))
+                .unwrap_or_default(),
+            groups: faults
+                .take(row, Column::Groups, |cell| directory.groups(cell))
+                .unwrap_or_default(),
+            products: faults
+                .take(row, Column::Products, |cell| directory.products(cell))
+                .unwrap_or_default(),
+            accounts: faults
+                .take(row, Column::Account, |cell| directory.account(cell))
+                .unwrap_or_default(),
+        })
+    }
+
+    /// Reads a row of a plan, which says what the row refers to.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn planned(row: &Row, policy: &Policy, references: References) -> Result<Self, RowFault> {
+        Self::read_with(row, policy, |_| references)
+    }
+
+    fn read_with(
+        row: &Row,
+        policy: &Policy,
+        references: impl FnOnce(&mut Faults) -> References,
+    ) -> Result<Self, RowFault> {
         let mut faults = Faults::default();
         for damage in &row.damage {
             faults.note(damage.code(), damage.to_string());
@@ -66,6 +131,9 @@ impl UserRow {
         });
         let employee_number = faults.take(row, Column::EmployeeNumber, EmployeeNumber::parse);
         let kind = faults.take(row, Column::Kind, Kind::parse);
+        let class = faults.take(row, Column::Class, Class::parse);
+        let locale = faults.take(row, Column::Locale, Locale::parse);
+        let references = references(&mut faults);
         match (external_id, faults.finish()) {
             (Some(external_id), None) => Ok(Self {
                 external_id,
@@ -75,6 +143,9 @@ impl UserRow {
                 phone,
                 employee_number,
                 kind,
+                class,
+                locale,
+                references,
             }),
             (_, fault) => Err(fault.unwrap_or(RowFault {
                 code: "required",
@@ -96,24 +167,49 @@ impl UserRow {
             last_name: self.last_name.clone(),
             phone: self.phone.clone(),
             employee_number: self.employee_number.clone(),
-            ..Draft::default()
+            rights: Rights {
+                class: self.class.unwrap_or_default(),
+                roles: self.references.roles.clone(),
+                accounts: self.references.accounts.clone(),
+                ..Rights::default()
+            },
+            groups: self.references.groups.clone(),
+            locale: self.locale.clone(),
         };
         match draft.missing(policy).first() {
             Some((field, fault)) => Err(RowFault {
                 code: fault.code,
                 message: format!("{field} {fault}."),
             }),
-            None => Ok(draft),
+            None => go_together(&draft.rights).map(|()| draft),
         }
     }
 
-    /// The user as the row wants it; none if it is so already.
+    /// Whether the row says anything of what the user holds.
+    #[must_use]
+    pub fn gives_rights(&self) -> bool {
+        let References {
+            roles, accounts, ..
+        } = &self.references;
+        self.class.is_some() || !roles.is_empty() || !accounts.is_empty()
+    }
+
+    /// The products of which the row wants a licence for the user that the user does not hold yet.
+    #[must_use]
+    pub fn lacking(&self, user: Option<&User>) -> BTreeSet<ProductId> {
+        let held =
+            |product: &&ProductId| user.is_some_and(|user| user.licences.contains_key(*product));
+        let wanted = self.references.products.iter();
+        wanted.filter(|product| !held(product)).cloned().collect()
+    }
+
+    /// The user as the row wants it, apart from licences; none if it is so already.
     ///
     /// # Errors
     /// When the row may not change it so.
-    pub fn applied(&self, user: &User, now: Timestamp) -> Result<Option<User>, Refusal> {
+    pub fn applied(&self, user: &User, now: Timestamp) -> Result<Option<User>, RowFault> {
         if user.deleted_at.is_some() {
-            return Err(Refusal::UserDeleted);
+            return Err(Refusal::UserDeleted.into());
         }
         let mut after = user.clone();
         after.external_id = Some(self.external_id.clone());
@@ -122,14 +218,19 @@ impl UserRow {
         say(&mut after.phone, self.phone.as_ref());
         say(&mut after.employee_number, self.employee_number.as_ref());
         say(&mut after.email, self.email.as_ref());
+        say(&mut after.locale, self.locale.as_ref());
         after.kind = self.kind.unwrap_or(user.kind);
+        self.apply_references(&mut after);
         if after == *user {
             return Ok(None);
+        }
+        if after.rights != user.rights {
+            go_together(&after.rights)?;
         }
         let folded = |user: &User| user.email.as_ref().map(Email::folded);
         if folded(user) != folded(&after) {
             if user.activated_at.is_some() {
-                return Err(Refusal::EmailNeedsConfirmation);
+                return Err(Refusal::EmailNeedsConfirmation.into());
             }
             // What was sent to the old address must not let anybody in.
             after.invited = None;
@@ -137,6 +238,38 @@ impl UserRow {
         after.updated_at = now;
         Ok(Some(after))
     }
+
+    fn apply_references(&self, after: &mut User) {
+        let References {
+            roles,
+            groups,
+            accounts,
+            products: _,
+        } = &self.references;
+        after.rights.class = self.class.unwrap_or(after.rights.class);
+        if !roles.is_empty() {
+            after.rights.roles.clone_from(roles);
+        }
+        if !accounts.is_empty() {
+            after.rights.accounts.clone_from(accounts);
+        }
+        if !groups.is_empty() {
+            after.groups.clone_from(groups);
+        }
+    }
+}
+
+/// Refuses rights that contradict each other.
+fn go_together(rights: &Rights) -> Result<(), RowFault> {
+    let mut faults = Faults::default();
+    for (field, fault) in rights.contradictions() {
+        let column = match field {
+            "account" => Column::Account,
+            _ => Column::Roles,
+        };
+        faults.note(fault.code, format!("{} {fault}.", column.name()));
+    }
+    faults.finish().map_or(Ok(()), Err)
 }
 
 fn say<T: Clone>(field: &mut Option<T>, said: Option<&T>) {

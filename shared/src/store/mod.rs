@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod bulk;
+pub mod directory;
 pub mod exports;
 pub mod expression;
 pub mod groups;
@@ -368,6 +369,19 @@ impl Store {
         prefix: &str,
     ) -> Result<Vec<T>, StoreError> {
         let mut all = Vec::new();
+        self.each(partition, prefix, |found| all.push(found))
+            .await?;
+        Ok(all)
+    }
+
+    /// Shows everything in a partition whose sort key begins with `prefix`, one after the other, in memory that does not
+    /// grow with it.
+    async fn each<T: DeserializeOwned>(
+        &self,
+        partition: &str,
+        prefix: &str,
+        mut show: impl FnMut(T),
+    ) -> Result<(), StoreError> {
         let mut after: Option<String> = None;
         loop {
             let page = self
@@ -380,10 +394,10 @@ impl Store {
                 .and_then(|sk| sk.as_s().ok())
                 .cloned();
             for item in page.items {
-                all.push(content(item)?);
+                show(content(item)?);
             }
             if !page.more {
-                return Ok(all);
+                return Ok(());
             }
         }
     }

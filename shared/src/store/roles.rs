@@ -171,7 +171,7 @@ impl Store {
         let Some(present) = present.filter(|user| user.status(now) == Status::Active) else {
             return Ok(None);
         };
-        let sight = Sight::of(&present.rights, &tenant.policy);
+        let sight = self.sight(&tenant.id, &present.rights).await?;
         let powers = self
             .powers(&tenant.id, user, &present.rights, sight)
             .await?;

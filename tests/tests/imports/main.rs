@@ -11,6 +11,7 @@
 )]
 
 mod api;
+mod columns;
 mod commit;
 mod corpus;
 mod crash;

@@ -4,6 +4,7 @@ use std::io::Cursor;
 
 use calamine::{Data, Reader, Xlsx};
 use futures::future::join_all;
+use muster_shared::domain::id::GroupId;
 use muster_tests::world::{Actor, World, text};
 use serde_json::{Value, json};
 
@@ -81,19 +82,36 @@ fn column(rows: &[Vec<String>], name: &str) -> Vec<String> {
     rows[1..].iter().map(|row| row[place].clone()).collect()
 }
 
-const ALL_COLUMNS: [&str; 4] = ["external_id", "kind", "class", "licences"];
+const ALL_COLUMNS: [&str; 9] = [
+    "external_id",
+    "kind",
+    "class",
+    "roles",
+    "modules",
+    "groups",
+    "licences",
+    "account",
+    "locale",
+];
 
 #[tokio::test]
 async fn both_kinds_of_file_say_the_same_of_everybody_and_run_nothing() {
     let world = World::start().await;
     let company = world.company("Acme").await;
     let owner = &company.owner;
+    let tenant = company.tenant.as_str();
+    let clerk = world.define_role(tenant, "=Gate clerk", &["users.read"]);
+    let fleets = ["+North", "Süd", "Alpha"].map(|name| world.make_fleet(tenant, name));
+    let client = world.open_account(tenant, "@Client", &[]);
+    let depot = world.open_account(tenant, "Depot", &[&client]);
     let _ = owner
-        .colleague("uwe", "standard", &["user_manager", "auditor"])
+        .colleague("uwe", "standard", &["user_manager", &clerk])
         .await;
     let formula = "=HYPERLINK(\"http://evil.example\",\"Open\")";
     let forms = [
         json!({ "external_id": "=1+1", "first_name": formula, "last_name": "+Mallory", "phone": "+49 151 12345678" }),
+        json!({ "external_id": "D-7", "groups": fleets, "account": depot, "locale": "de-AT", "roles": ["driver"], "modules": { "maps": "edit", "fuel": "view" } }),
+        json!({ "external_id": "D-8", "groups": [fleets[0]], "account": client }),
         json!({ "external_id": "@SUM(A1)", "employee_number": "-12.5", "first_name": "Anna", "products": company.products }),
         json!({ "external_id": "-A1", "employee_number": "+1+1", "kind": "vehicle", "first_name": "\u{ff1d}1" }),
         json!({ "external_id": "00123", "first_name": "Zoë \"Z\",", "last_name": "O'Neil", "email": "zoe@drivers.example", "invite": true }),
@@ -102,10 +120,10 @@ async fn both_kinds_of_file_say_the_same_of_everybody_and_run_nothing() {
     for form in forms {
         users.push(owner.add(form).await);
     }
-    suspend(&world, &company, &users[2]).await;
+    suspend(&world, &company, &users[4]).await;
     let gone = owner.add(json!({ "external_id": "gone" })).await;
     delete(&world, &company, &gone).await;
-    let code = text(&owner.show(&users[1]).await["licences"][0]["code"]);
+    let code = text(&owner.show(&users[3]).await["licences"][0]["code"]);
     let redeem = json!({ "code": code, "device": "tablet" });
     let redeemed = world.nobody().post("/v1/licences/activate", redeem).await;
     let _ = redeemed.expect(200);
@@ -178,11 +196,20 @@ async fn an_export_holds_whom_the_filter_lets_through_and_the_columns_asked_for(
     let company = world.company("Acme").await;
     let rival = world.company("Rival").await;
     let owner = &company.owner;
+    let tenant = company.tenant.as_str();
+    let clerk = world.define_role(tenant, "Clerk", &["users.read"]);
+    let north = world.make_fleet(tenant, "North");
+    let client = world.open_account(tenant, "Client", &[]);
+    let depot = world.open_account(tenant, "Depot", &[&client]);
     for form in [
         json!({ "external_id": "T-1", "kind": "vehicle" }),
         json!({ "external_id": "T-2", "kind": "vehicle", "products": [company.products[1]] }),
         json!({ "external_id": "D-1", "email": "d1@drivers.example", "invite": true }),
         json!({ "external_id": "D-2", "products": [company.products[1]] }),
+        json!({ "external_id": "C-1", "class": "standard", "roles": ["auditor"], "groups": [north] }),
+        json!({ "external_id": "C-2", "class": "standard", "roles": [clerk] }),
+        json!({ "external_id": "C-3", "account": client, "groups": [north] }),
+        json!({ "external_id": "C-4", "account": depot }),
     ] {
         let _ = owner.add(form).await;
     }
@@ -196,6 +223,14 @@ async fn an_export_holds_whom_the_filter_lets_through_and_the_columns_asked_for(
         json!({ "product": company.products[1] }),
         json!({ "product": company.products[1], "kind": "device" }),
         json!({ "product": rival.products[1] }),
+        json!({ "product": company.products[1], "licence": "unassigned" }),
+        json!({ "licence": "assigned", "kind": "person" }),
+        json!({ "class": "standard" }),
+        json!({ "class": "standard", "role": "auditor" }),
+        json!({ "role": clerk }),
+        json!({ "group": north }),
+        json!({ "account": client, "group": north }),
+        json!({ "account": client }),
     ] {
         let order = json!({ "format": "csv", "filter": filter, "columns": ["external_id"] });
         let rows = cells(&world, owner, order).await;
@@ -217,6 +252,11 @@ async fn an_order_that_cannot_be_read_is_refused_with_the_field_named() {
         json!({ "columns": ["external_id", "password"] }),
         json!({ "filter": { "status": "asleep" } }),
         json!({ "filter": { "product": "MileOn" } }),
+        json!({ "filter": { "class": "boss" } }),
+        json!({ "filter": { "role": "boss" } }),
+        json!({ "filter": { "group": "North" } }),
+        json!({ "filter": { "account": "Acme" } }),
+        json!({ "filter": { "licence": "lost" } }),
         json!({ "filter": { "colour": "red" } }),
         json!({ "users": [] }),
         json!([]),
@@ -279,6 +319,73 @@ async fn only_who_may_export_does_and_fetches_only_what_they_asked_for() {
         "unauthenticated",
         "the token has expired"
     );
+}
+
+#[tokio::test]
+async fn an_export_holds_only_whom_the_one_who_asked_sees_and_no_codes() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let (owner, tenant) = (&company.owner, company.tenant.as_str());
+    let exporter = world.define_role(tenant, "Exporter", &["exports.run"]);
+    let client = world.open_account(tenant, "Client", &[]);
+    let depot = world.open_account(tenant, "Depot", &[&client]);
+    let other = world.open_account(tenant, "Other", &[]);
+    for (id, account) in [("A", &client), ("B", &depot), ("C", &other)] {
+        let form = json!({ "external_id": id, "account": account, "products": company.products });
+        let _ = owner.add(form).await;
+    }
+    let _ = owner
+        .add(json!({
+            "email": "ada@client.example", "first_name": "Ada", "class": "standard", "roles": ["account_owner", exporter], "account": client, "invite": true,
+        }))
+        .await;
+    let ada = world.activate("ada@client.example", "ada.client").await;
+    let order = json!({ "format": "csv", "columns": ALL_COLUMNS });
+    let rows = cells(&world, &ada, order.clone()).await;
+    assert_eq!(column(&rows, "Name"), ["A", "Ada", "B"]);
+    assert_eq!(column(&rows, "Account"), ["Client", "Client", "Depot"]);
+    let code = text(
+        &owner.get("/v1/users?external_id=A").await.expect(200)["users"][0]["licences"][0]["code"],
+    );
+    for actor in [&ada, owner] {
+        let rows = cells(&world, actor, order.clone()).await;
+        assert!(!rows.concat().join("|").contains(&code));
+    }
+    let narrowed = json!({ "format": "csv", "filter": { "account": other } });
+    assert_eq!(
+        cells(&world, &ada, narrowed).await.len(),
+        1,
+        "its head only"
+    );
+}
+
+#[tokio::test]
+async fn who_is_demoted_before_the_export_is_written_gets_no_more_than_that() {
+    let world = World::start().await;
+    let policy = json!({ "policy": { "standard_sees": "assigned" } });
+    let company = world.company_with("Acme", policy).await;
+    let owner = &company.owner;
+    let north = world.make_fleet(&company.tenant, "North");
+    let _ = owner
+        .add(json!({ "external_id": "A", "groups": [north] }))
+        .await;
+    let _ = owner.add(json!({ "external_id": "B" })).await;
+    let _ = owner
+        .add(json!({
+            "email": "uma@acme.example", "first_name": "Uma", "class": "standard", "roles": ["user_manager"], "scope": { "all": true }, "invite": true,
+        }))
+        .await;
+    let uma = world.activate("uma@acme.example", "uma.acme").await;
+    let order = json!({ "format": "csv" });
+    let names =
+        async |actor: &Actor<'_>| column(&cells(&world, actor, order.clone()).await, "Name");
+    assert_eq!(names(&uma).await, ["A", "B", "Olivia Owner", "Uma"]);
+    crate::edit(&world, &company, &uma.user, |user| {
+        user.rights.scope.all = false;
+        user.rights.scope.groups = [GroupId::parse(&north).unwrap()].into();
+    })
+    .await;
+    assert_eq!(names(&uma).await, ["A", "Uma"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

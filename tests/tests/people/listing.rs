@@ -204,6 +204,77 @@ async fn filters_narrow_a_list() {
 }
 
 #[tokio::test]
+async fn filters_by_what_users_hold_and_belong_to_narrow_a_list_with_search_and_shards() {
+    let world = World::start().await;
+    for shards in [1, 4] {
+        let name = format!("Acme {shards}");
+        let company = world.company_with(&name, json!({ "shards": shards })).await;
+        let (owner, tenant) = (&company.owner, company.tenant.as_str());
+        let clerk = world.define_role(tenant, "Clerk", &["users.write"]);
+        let (north, south) = (
+            world.make_fleet(tenant, "North"),
+            world.make_fleet(tenant, "South"),
+        );
+        let client = world.open_account(tenant, "Client", &[]);
+        let depot = world.open_account(tenant, "Depot", &[&client]);
+        let [truck, miles] = [&company.products[0], &company.products[1]];
+        for form in [
+            json!({ "external_id": "Ann", "class": "standard", "roles": [clerk, "auditor"], "groups": [north] }),
+            json!({ "external_id": "Bob", "class": "standard", "roles": ["auditor"], "groups": [north, south], "products": [truck] }),
+            json!({ "external_id": "Cem", "roles": ["driver"], "account": client, "products": [truck, miles] }),
+            json!({ "external_id": "Dan", "roles": ["driver"], "account": depot, "groups": [south] }),
+        ] {
+            let _ = owner.add(form).await;
+        }
+        let code = text(
+            &owner.get("/v1/users?external_id=cem").await.expect(200)["users"][0]["licences"][0]["code"],
+        );
+        let redeem = json!({ "code": code, "device": "tablet" });
+        let _ = world
+            .nobody()
+            .post("/v1/licences/activate", redeem)
+            .await
+            .expect(200);
+        for (query, expected) in [
+            ("class=owner".to_owned(), &["Olivia Owner"][..]),
+            ("class=standard".to_owned(), &["Ann", "Bob"]),
+            ("class=limited&name=d".to_owned(), &["Dan"]),
+            ("role=auditor".to_owned(), &["Ann", "Bob"]),
+            (format!("role={clerk}"), &["Ann"]),
+            ("role=user_manager".to_owned(), &[]),
+            ("role=rol_0000000000000000".to_owned(), &[]),
+            (format!("group={north}"), &["Ann", "Bob"]),
+            (format!("group={south}&role=auditor"), &["Bob"]),
+            (format!("group={south}&external_id=d"), &["Dan"]),
+            (format!("account={client}"), &["Cem", "Dan"]),
+            (format!("account={depot}"), &["Dan"]),
+            (format!("account={client}&class=standard"), &[]),
+            (
+                "licence=unassigned".to_owned(),
+                &["Ann", "Dan", "Olivia Owner"],
+            ),
+            ("licence=assigned".to_owned(), &["Bob"]),
+            ("licence=activated".to_owned(), &["Cem"]),
+            (
+                format!("product={miles}&licence=unassigned&class=standard"),
+                &["Ann", "Bob"],
+            ),
+            (
+                format!("product={truck}&licence=assigned&group={north}"),
+                &["Bob"],
+            ),
+            (
+                "class=&role=&group=&account=&licence=&name=ann".to_owned(),
+                &["Ann"],
+            ),
+        ] {
+            let (names, _) = walk(owner, &format!("limit=2&{query}")).await;
+            assert_eq!(names, expected, "{query} over {shards} shards");
+        }
+    }
+}
+
+#[tokio::test]
 async fn deleted_users_are_listed_when_asked_for() {
     let world = World::start().await;
     let company = world.company("Acme").await;
@@ -284,6 +355,16 @@ async fn a_faulty_parameter_is_named() {
         ("kind=boat", &["kind: invalid_value"]),
         ("invitation=lost", &["invitation: invalid_value"]),
         ("product=MileOn", &["product: invalid_id"]),
+        ("class=boss", &["class: invalid_value"]),
+        ("licence=lost", &["licence: invalid_value"]),
+        (
+            "role=boss&group=North&account=Acme",
+            &[
+                "role: unknown_role",
+                "group: invalid_id",
+                "account: invalid_id",
+            ],
+        ),
         ("cursor=%20", &[]),
         ("cursor=!!!", &["cursor: invalid_cursor"]),
         ("email=a&external_id=b", &["name: too_many"]),
