@@ -16,6 +16,10 @@ pub const MOST_NAMED: usize = 40;
 
 /// Which kinds of things a file refers to: only those need be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each kind is read or not, whatever the others are"
+)]
 pub struct Kinds {
     /// Roles that the tenant defined; also where classes or accounts change, because rights are judged as a whole.
     pub roles: bool,
@@ -291,12 +295,11 @@ fn several<T: Ord>(
                 result => Some((name, result, count, length)),
             }
         });
-        match longest {
-            Some((name, result, count, length)) => {
-                found.insert(result.map_err(|why| lost(unknown, name, why))?);
-                (first, start) = (first + count, start + length);
-            }
-            None => (first, start) = (first + 1, start + pieces[first].len() + 1),
+        if let Some((name, result, count, length)) = longest {
+            found.insert(result.map_err(|why| lost(unknown, name, why))?);
+            (first, start) = (first + count, start + length);
+        } else {
+            (first, start) = (first + 1, start + pieces[first].len() + 1);
         }
         if found.len() > MOST_NAMED {
             let message = format!("must name at most {MOST_NAMED}");
