@@ -64,7 +64,7 @@ fn merged() -> OpenApi {
         "bearer",
         Vec::<String>::new(),
     )]);
-    let parts = [
+    let parts = vec![
         sign_in::api(),
         activate::api(),
         add_user::api(),

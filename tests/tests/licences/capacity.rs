@@ -77,12 +77,12 @@ async fn calls_cost_what_they_did() {
     note("start-export", &owner.post("/v1/exports", json!({})).await);
     let version = owner.show(&ada).await["version"].as_u64().unwrap();
     let path = format!("/v1/users/{ada}");
-    let patch = json!({ "first_name": "Augusta" });
+    let renamed = json!({ "first_name": "Augusta" });
     note(
         "edit-user",
-        &owner.patch(&path, version, patch.clone()).await,
+        &owner.patch(&path, version, renamed.clone()).await,
     );
-    let unchanged = owner.patch(&path, version + 1, patch).await;
+    let unchanged = owner.patch(&path, version + 1, renamed).await;
     note("edit-user: unchanged", &unchanged);
     let fifty = json!({ "users": users });
     let suspend = owner.post("/v1/users/suspend", fifty.clone()).await;

@@ -14,7 +14,7 @@ async fn edit(by: &Actor<'_>, of: &Actor<'_>, user: &str, patch: Value) -> Answe
 
 /// A field's refusal, as `field: code`, of an answer with this status.
 #[track_caller]
-fn refused_fields(answer: Answer, status: u16) -> Vec<String> {
+fn refused_fields(answer: &Answer, status: u16) -> Vec<String> {
     assert_eq!(answer.status, status, "{}", answer.text);
     let errors = answer.body["errors"].as_array().cloned().unwrap();
     let told = |error: &Value| format!("{}: {}", text(&error["field"]), text(&error["code"]));
@@ -217,9 +217,9 @@ async fn an_address_is_edited_until_the_person_activates() {
         .await
         .expect(200);
     let token = world.link_token("ada@drivers.example").await;
-    let taken = json!({ "email": "EVE@drivers.example" });
-    let answer = edit(&company.owner, &company.owner, &user, taken).await;
-    assert_eq!(refused_fields(answer, 409), ["email: email_taken"]);
+    let of_eve = json!({ "email": "EVE@drivers.example" });
+    let answer = edit(&company.owner, &company.owner, &user, of_eve).await;
+    assert_eq!(refused_fields(&answer, 409), ["email: email_taken"]);
     let moved = json!({ "email": "ada@elsewhere.example" });
     let edited = edit(&company.owner, &company.owner, &user, moved)
         .await
@@ -246,7 +246,7 @@ async fn an_address_is_edited_until_the_person_activates() {
     let late = json!({ "email": "ada@drivers.example" });
     let answer = edit(&company.owner, &company.owner, &user, late).await;
     assert_eq!(
-        refused_fields(answer, 409),
+        refused_fields(&answer, 409),
         ["email: email_needs_confirmation"]
     );
 }
@@ -261,7 +261,7 @@ async fn where_the_policy_fixes_addresses_that_of_an_active_user_stays() {
     let _ = world.activate("ada@drivers.example", "ada").await;
     let moved = json!({ "email": "ada@elsewhere.example" });
     let answer = edit(&company.owner, &company.owner, &user, moved).await;
-    assert_eq!(refused_fields(answer, 409), ["email: email_immutable"]);
+    assert_eq!(refused_fields(&answer, 409), ["email: email_immutable"]);
     let cleared = json!({ "last_name": null });
     let answer = edit(&company.owner, &company.owner, &user, cleared).await;
     assert_eq!(answer.faults(), ["last_name: required"]);
@@ -286,7 +286,7 @@ async fn a_person_gets_another_username_and_signs_in_by_that_alone() {
     assert_eq!(signs_in(&world, "countess").await, 200);
     assert_eq!(signs_in(&world, "ada.colleague").await, 401);
     let taken = edit(owner, owner, &eve.user, json!({ "username": "COUNTESS" })).await;
-    assert_eq!(refused_fields(taken, 409), ["username: username_taken"]);
+    assert_eq!(refused_fields(&taken, 409), ["username: username_taken"]);
     let freed = edit(
         owner,
         owner,
@@ -299,7 +299,7 @@ async fn a_person_gets_another_username_and_signs_in_by_that_alone() {
     assert_eq!(spelt.expect(200)["username"], "countess");
     let pending = owner.add(json!({ "email": "fay@drivers.example" })).await;
     let early = edit(owner, owner, &pending, json!({ "username": "fay" })).await;
-    assert_eq!(refused_fields(early, 409), ["username: not_active"]);
+    assert_eq!(refused_fields(&early, 409), ["username: not_active"]);
 }
 
 #[tokio::test]
@@ -314,7 +314,7 @@ async fn a_username_that_other_companies_share_is_not_changed_by_one_of_them() {
     for (company, user) in [(&acme, &ada.user), (&bolt, &there)] {
         let patch = json!({ "username": "countess" });
         let answer = edit(&company.owner, &company.owner, user, patch).await;
-        assert_eq!(refused_fields(answer, 409), ["username: person_shared"]);
+        assert_eq!(refused_fields(&answer, 409), ["username: person_shared"]);
     }
 }
 
@@ -329,7 +329,7 @@ async fn people_edit_their_own_names_and_nobody_their_own_rights() {
     let beyond =
         json!({ "employee_number": "7", "class": "owner", "username": "boss", "roles": [] });
     assert_eq!(
-        refused_fields(edit(&clerk, owner, &clerk.user, beyond).await, 403),
+        refused_fields(&edit(&clerk, owner, &clerk.user, beyond).await, 403),
         [
             "class: not_yourself",
             "employee_number: beyond_your_rights",
@@ -348,7 +348,7 @@ async fn people_edit_their_own_names_and_nobody_their_own_rights() {
     let of_others = edit(&clerk, owner, &driver.user, json!({ "first_name": "X" })).await;
     assert_eq!(of_others.refused(403), "forbidden");
     let demoted = edit(owner, owner, &owner.user, json!({ "class": "standard" })).await;
-    assert_eq!(refused_fields(demoted, 403), ["class: not_yourself"]);
+    assert_eq!(refused_fields(&demoted, 403), ["class: not_yourself"]);
 }
 
 #[tokio::test]
@@ -390,7 +390,7 @@ async fn a_user_manager_gives_no_more_than_it_holds_and_never_touches_owners() {
         json!({ "email": "max@elsewhere.example" }),
     )
     .await;
-    assert_eq!(refused_fields(hijack, 403), ["email: beyond_your_rights"]);
+    assert_eq!(refused_fields(&hijack, 403), ["email: beyond_your_rights"]);
 }
 
 #[tokio::test]
@@ -404,7 +404,7 @@ async fn owners_are_made_by_owners_and_demoted_where_the_policy_says_so() {
         .expect(200);
     let demote = json!({ "class": "limited" });
     let answer = edit(owner, owner, &second.user, demote.clone()).await;
-    assert_eq!(refused_fields(answer, 403), ["class: owner_protected"]);
+    assert_eq!(refused_fields(&answer, 403), ["class: owner_protected"]);
 
     let policy = json!({ "policy": { "owner_demotion": "co_owner" } });
     let free = world.company_with("Bolt", policy).await;
@@ -436,15 +436,15 @@ async fn who_may_not_edit_is_told_so_and_learns_nothing() {
     let (acme, bolt) = (world.company("Acme").await, world.company("Bolt").await);
     let user = ada(&acme).await;
     let path = format!("/v1/users/{user}");
-    let patch = json!({ "first_name": "X" });
-    let nobody = world.nobody().patch(&path, 1, patch.clone()).await;
+    let renamed = json!({ "first_name": "X" });
+    let nobody = world.nobody().patch(&path, 1, renamed.clone()).await;
     assert_eq!(nobody.refused(401), "unauthenticated");
-    let foreign = bolt.owner.patch(&path, 1, patch.clone()).await;
+    let foreign = bolt.owner.patch(&path, 1, renamed.clone()).await;
     assert_eq!(foreign.refused(404), "not_found");
     for id in ["usr_0000000000000001", "nonsense"] {
         let missing = acme
             .owner
-            .patch(&format!("/v1/users/{id}"), 1, patch.clone())
+            .patch(&format!("/v1/users/{id}"), 1, renamed.clone())
             .await;
         assert_eq!(missing.refused(404), "not_found");
     }
