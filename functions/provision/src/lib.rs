@@ -8,10 +8,11 @@ use muster_shared::domain::field::{Fault, FieldError, Fields};
 use muster_shared::domain::id::{AuditId, ProductId, Seed, TenantId, UserId};
 use muster_shared::domain::invitation::Offer;
 use muster_shared::domain::permission::Rights;
-use muster_shared::domain::tenant::{AppLink, Policy, Product, Tenant};
-use muster_shared::domain::text::{Currency, Link, Locale, Name, Title};
+use muster_shared::domain::tenant::{Policy, Product, Tenant};
+use muster_shared::domain::text::{Currency, Locale, Name, Title};
 use muster_shared::domain::user::{Draft, User};
 use muster_shared::error::Internal;
+use muster_shared::http::forms::ProductForm;
 use muster_shared::lambda::Function;
 use muster_shared::store::transaction::Transaction;
 use serde::{Deserialize, Serialize};
@@ -20,9 +21,6 @@ use serde_json::{Value, json};
 /// What runs, and how it is triggered.
 pub const FUNCTION: Function =
     Function::event("provision", |ctx, event| Box::pin(handle(ctx, event)));
-
-/// The most invitations a day that a tenant can be allowed.
-const MOST_INVITATIONS: u32 = 10_000_000;
 
 /// The tenant that support asks for.
 #[derive(Debug, Deserialize)]
@@ -52,22 +50,6 @@ struct Owner {
     email: String,
     first_name: Option<String>,
     last_name: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ProductForm {
-    name: String,
-    seats: u32,
-    #[serde(default)]
-    links: Vec<LinkForm>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LinkForm {
-    label: String,
-    url: String,
 }
 
 fn english() -> String {
@@ -213,24 +195,23 @@ impl Request {
                 &Fault::new("out_of_range", format!("must be 1 to {most}")),
             );
         }
-        if !(1..=MOST_INVITATIONS).contains(&self.invitations_per_day) {
-            fields.fault(
-                "invitations_per_day",
-                &Fault::new("out_of_range", format!("must be 1 to {MOST_INVITATIONS}")),
-            );
-        }
-        // A user may be given all of them at once, and that is one transaction of at most 100 parts.
-        if self.products.len() > 40 {
+        let limit = Tenant::check_invitations_per_day(self.invitations_per_day);
+        fields.take("invitations_per_day", limit);
+        if self.products.len() > Product::MOST {
+            let most = Product::MOST;
             fields.fault(
                 "products",
-                &Fault::new("out_of_range", "must be at most 40"),
+                &Fault::new("out_of_range", format!("must be at most {most}")),
             );
         }
         let products: Vec<Product> = self
             .products
             .iter()
             .enumerate()
-            .filter_map(|(index, form)| form.read(&mut fields, index, &seed))
+            .filter_map(|(index, form)| {
+                let id = ProductId::derive(&seed.child(&format!("product/{index}")));
+                form.read(&mut fields, &format!("products[{index}]"), id)
+            })
             .collect();
         let id = TenantId::with_shards(&seed, self.shards);
         let draft = Draft {
@@ -286,32 +267,5 @@ impl Request {
             .into_iter()
             .chain(products)
             .collect()
-    }
-}
-
-impl ProductForm {
-    fn read(&self, fields: &mut Fields, index: usize, seed: &Seed) -> Option<Product> {
-        let name = fields.required(
-            &format!("products[{index}].name"),
-            Some(&self.name),
-            Title::parse,
-        )?;
-        let link = |(place, form): (usize, &LinkForm)| {
-            let at = format!("products[{index}].links[{place}]");
-            let label = fields.required(&format!("{at}.label"), Some(&form.label), Title::parse);
-            let url = fields.required(&format!("{at}.url"), Some(&form.url), Link::parse);
-            Some(AppLink {
-                label: label?,
-                url: url?,
-            })
-        };
-        let links = self.links.iter().enumerate().filter_map(link).collect();
-        Some(Product {
-            id: ProductId::derive(&seed.child(&format!("product/{index}"))),
-            name,
-            seats: self.seats,
-            used: 0,
-            links,
-        })
     }
 }

@@ -30,5 +30,6 @@ pub const ALL: &[&Function] = &[
     &sign_in::FUNCTION,
     &start_export::FUNCTION,
     &start_import::FUNCTION,
+    &support::FUNCTION,
     &tenant::FUNCTION,
 ];

@@ -101,6 +101,7 @@ static STAND_INS: &[&Function] = functions! {
     event "expire-invitations": |_, _| Box::pin(async { CLEANUPS.fetch_add(1, Ordering::SeqCst); Ok(Value::Null) });
     event "seal-audit": |_, _| Box::pin(async { Ok(Value::Null) });
     event "provision": |_, event| Box::pin(async move { Ok(event) });
+    event "support": |_, event| Box::pin(async move { Ok(event) });
 };
 
 async fn stack() -> Stack {

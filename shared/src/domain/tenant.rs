@@ -245,6 +245,22 @@ impl Tenant {
         100_000
     }
 
+    /// The most invitations a day that a tenant can be allowed.
+    const MOST_INVITATIONS: u32 = 10_000_000;
+
+    /// Checks how many invitations a day a tenant is to be allowed.
+    ///
+    /// # Errors
+    /// When it is out of bounds.
+    pub fn check_invitations_per_day(number: u32) -> Result<(), Fault> {
+        let most = Self::MOST_INVITATIONS;
+        if (1..=most).contains(&number) {
+            Ok(())
+        } else {
+            Err(Fault::new("out_of_range", format!("must be 1 to {most}")))
+        }
+    }
+
     /// The invitations that it may send.
     #[must_use]
     pub fn invitations(&self) -> Allowance {
@@ -277,6 +293,10 @@ pub struct Product {
 }
 
 impl Product {
+    /// The most products of a tenant: a user may be given all of them at once, and that is one transaction of at most
+    /// 100 parts.
+    pub const MOST: usize = 40;
+
     /// Seats left.
     #[must_use]
     pub fn remaining(&self) -> u32 {

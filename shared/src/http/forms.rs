@@ -11,8 +11,8 @@ use crate::domain::group::Group;
 use crate::domain::id::{AccountId, GroupId, ProductId, UserId};
 use crate::domain::permission::{Class, ModuleRight, Rights, Role, Scope};
 use crate::domain::phone::Phone;
-use crate::domain::tenant::Policy;
-use crate::domain::text::{EmployeeNumber, ExternalId, Locale, Module, Name};
+use crate::domain::tenant::{AppLink, Policy, Product};
+use crate::domain::text::{EmployeeNumber, ExternalId, Link, Locale, Module, Name, Title};
 use crate::domain::user::{Draft, Kind};
 use crate::error::ApiError;
 
@@ -225,6 +225,53 @@ impl UserForm {
             account: fields.optional("account", self.account.as_deref(), AccountId::parse),
             products: products.into_iter().collect(),
         }
+    }
+}
+
+/// A product that a tenant buys, as support fills it in.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProductForm {
+    /// Its name.
+    pub name: String,
+    /// Seats bought.
+    pub seats: u32,
+    /// Where the app is to be had.
+    #[serde(default)]
+    pub links: Vec<LinkForm>,
+}
+
+/// Where an app is to be had, as support fills it in.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkForm {
+    /// What the link is called.
+    pub label: String,
+    /// Where it leads.
+    pub url: String,
+}
+
+impl ProductForm {
+    /// Reads the form, which stands at the field `at`.
+    pub fn read(&self, fields: &mut Fields, at: &str, id: ProductId) -> Option<Product> {
+        let name = fields.required(&format!("{at}.name"), Some(&self.name), Title::parse)?;
+        let link = |(place, form): (usize, &LinkForm)| {
+            let at = format!("{at}.links[{place}]");
+            let label = fields.required(&format!("{at}.label"), Some(&form.label), Title::parse);
+            let url = fields.required(&format!("{at}.url"), Some(&form.url), Link::parse);
+            Some(AppLink {
+                label: label?,
+                url: url?,
+            })
+        };
+        let links = self.links.iter().enumerate().filter_map(link).collect();
+        Some(Product {
+            id,
+            name,
+            seats: self.seats,
+            used: 0,
+            links,
+        })
     }
 }
 

@@ -12,6 +12,7 @@ use crate::domain::id::{
     AccountId, ExportId, GroupId, ImportId, LinkId, MailId, PlanId, ProductId, RoleId, TenantId,
     UserId,
 };
+use crate::domain::text::Title;
 use crate::domain::throttle::Subject;
 
 /// The partition key's attribute.
@@ -81,6 +82,12 @@ pub fn user_partition(tenant: &TenantId, shard: u16) -> String {
 #[must_use]
 pub fn tenant(tenant: &TenantId) -> Key {
     Key::new(tenant_partition(tenant), "TENANT")
+}
+
+/// What support asked for under a number of its own.
+#[must_use]
+pub fn support_reference(tenant: &TenantId, reference: &Title) -> Key {
+    Key::new(tenant_partition(tenant), format!("SUPPORT#{reference}"))
 }
 
 /// How many owners of the tenant can act.

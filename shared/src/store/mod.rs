@@ -20,6 +20,7 @@ pub mod named;
 pub mod people;
 pub mod roles;
 pub mod signing_keys;
+pub mod support;
 pub mod tenants;
 pub mod throttle;
 pub mod transaction;

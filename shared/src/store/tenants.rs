@@ -102,12 +102,37 @@ impl<T: Clone> Transaction<'_, T> {
         owners.insert(ACTING.to_owned(), n(0));
         self.create(owners, taken.clone());
         for product in products {
-            self.create(
-                item(&keys::product(&tenant.id, &product.id), product)?,
-                taken.clone(),
-            );
+            self.add_product(&tenant.id, product, taken.clone())?;
         }
         Ok(())
+    }
+
+    /// Adds a product.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn add_product(
+        &mut self,
+        tenant: &TenantId,
+        product: &Product,
+        taken: T,
+    ) -> Result<(), StoreError> {
+        self.create(item(&keys::product(tenant, &product.id), product)?, taken);
+        Ok(())
+    }
+
+    /// Sets how many seats of the product read were bought; never fewer than are in use.
+    pub fn set_seats(&mut self, tenant: &TenantId, product: &Product, seats: u32, changed: T) {
+        let unchanged = Condition::exists()
+            .equals("seats", n(product.seats))
+            .at_most("used", n(seats));
+        let change = Change::new().set("seats", n(seats));
+        self.update(
+            &keys::product(tenant, &product.id),
+            change,
+            unchanged,
+            changed,
+        );
     }
 
     /// Makes `after` of the tenant read as `before`, and counts its version up.

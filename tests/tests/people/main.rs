@@ -21,6 +21,7 @@ mod revoking;
 mod roles;
 mod sessions;
 mod settings;
+mod support;
 mod suspending;
 mod throttling;
 mod timing;
