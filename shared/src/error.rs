@@ -157,6 +157,8 @@ fn refused_field(refusal: Refusal) -> (&'static str, Refusal) {
         Refusal::UsernameTaken => "username",
         Refusal::NoSeatsLeft(_) | Refusal::ProductNotFound(_) => "products",
         Refusal::BeyondYourRights | Refusal::LastOwner => "class",
+        Refusal::AccountNotFound => "account",
+        Refusal::AccountNameTaken => "account.name",
         _ => "user",
     };
     (field, refusal)
@@ -406,7 +408,7 @@ impl ApiError {
             (
                 *code,
                 match *code {
-                    "user_not_found" | "product_not_found" => 404,
+                    "user_not_found" | "product_not_found" | "account_not_found" => 404,
                     "beyond_your_rights" | "not_yourself" | "owner_protected" => 403,
                     "too_many_invitations" | "no_invitations_left" => 429,
                     _ => 409,
@@ -420,7 +422,7 @@ impl ApiError {
 
 fn refused_status(refusal: &Refusal) -> u16 {
     match refusal {
-        Refusal::UserNotFound | Refusal::ProductNotFound(_) => 404,
+        Refusal::UserNotFound | Refusal::ProductNotFound(_) | Refusal::AccountNotFound => 404,
         Refusal::BeyondYourRights
         | Refusal::NotYourself
         | Refusal::OwnerProtected
@@ -442,6 +444,8 @@ fn refused_status(refusal: &Refusal) -> u16 {
         | Refusal::NameTaken
         | Refusal::TooManyGroups
         | Refusal::TooManyRoles
+        | Refusal::AccountNotEmpty
+        | Refusal::AccountNameTaken
         | Refusal::Busy
         | Refusal::EmailImmutable
         | Refusal::NotActive

@@ -71,6 +71,7 @@ fn merged() -> OpenApi {
         list_users::api(),
         edit_user::api(),
         delete_users::api(),
+        accounts::api(),
         invite::api(),
         resend::api(),
         revoke::api(),

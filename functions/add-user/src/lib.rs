@@ -59,6 +59,7 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
                     tenant: &tenant,
                     seed: &caller.seed,
                     invite,
+                    opens: None,
                     now,
                 },
                 new,

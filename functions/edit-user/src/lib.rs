@@ -177,6 +177,7 @@ async fn resolve(
     let (had, has) = (&before.rights.scope, &after.rights.scope);
     new.rights.scope.groups = &has.groups - &had.groups;
     new.rights.scope.users = &has.users - &had.users;
+    new.rights.accounts.clone_from(&before.rights.accounts);
     let account = after.rights.account().cloned();
     match references::resolve(ctx, &caller.powers, tenant, &mut new, account.as_ref()).await {
         Ok(book) => {

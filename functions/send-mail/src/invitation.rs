@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 use muster_shared::auth::token::{self, Activation, Audience};
 use muster_shared::context::Context;
+use muster_shared::domain::account::Account;
 use muster_shared::domain::invitation::{Invitation, LinkFacts, LinkState, invitable, judge};
 use muster_shared::domain::letter::Mail;
 use muster_shared::domain::permission::Class;
 use muster_shared::domain::tenant::{Product, Tenant};
-use muster_shared::domain::text::{Locale, Name};
+use muster_shared::domain::text::{Locale, Name, Title};
 use muster_shared::domain::user::User;
 use muster_shared::error::Internal;
 use muster_shared::mail::{self, AppLink, Letter, Rendered};
@@ -16,6 +17,7 @@ use muster_shared::mail::{self, AppLink, Letter, Rendered};
 pub struct Addressed {
     tenant: Tenant,
     user: User,
+    account: Option<Account>,
     inviter: Option<User>,
     products: Vec<Product>,
 }
@@ -43,6 +45,10 @@ impl Addressed {
             Some(inviter) => ctx.store.user(&mail.tenant, inviter).await?,
             None => None,
         };
+        let account = match user.rights.account() {
+            Some(account) => ctx.store.account(&mail.tenant, account).await?,
+            None => None,
+        };
         let products = if user.licences.is_empty() {
             Vec::new()
         } else {
@@ -55,6 +61,7 @@ impl Addressed {
         Ok(Some(Self {
             tenant,
             user,
+            account,
             inviter,
             products,
         }))
@@ -102,9 +109,10 @@ impl Addressed {
             });
         let first_name = self.user.first_name.as_ref().map(Name::as_str);
         let inviter = self.inviter.as_ref().map(User::display_name);
+        let account = self.account.as_ref().map(|account| &account.name);
         let letter = Letter::Invitation(mail::Invitation {
             tenant: self.tenant.name.as_str(),
-            account: None,
+            account: account.map(Title::as_str),
             recipient: first_name,
             inviter: inviter.as_deref(),
             link: &link,

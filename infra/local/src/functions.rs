@@ -4,6 +4,7 @@ use muster_shared::lambda::Function;
 
 /// All functions.
 pub const ALL: &[&Function] = &[
+    &accounts::FUNCTION,
     &activate::FUNCTION,
     &activate_licence::FUNCTION,
     &add_user::FUNCTION,

@@ -83,6 +83,7 @@ static STAND_INS: &[&Function] = functions! {
     http "list-users": echo!();
     http "assign": echo!();
     http "activate-licence": echo!();
+    http "accounts": echo!();
     http "audit": echo!();
     http "invite": echo!();
     http "resend": echo!();

@@ -177,6 +177,38 @@ impl Powers {
         }
     }
 
+    /// Whether accounts are seen at all: by whoever sees everybody in the tenant, or everybody of an account; not in
+    /// class limited.
+    #[must_use]
+    pub fn see_accounts(&self) -> bool {
+        self.class > Class::Limited && !matches!(self.sight, Sight::Listed(_))
+    }
+
+    /// Whether the account at the end of this way is seen.
+    #[must_use]
+    pub fn sees_account(&self, path: &[AccountId]) -> bool {
+        let reached = match &self.sight {
+            Sight::All => true,
+            Sight::Account(own) => path.contains(own),
+            Sight::Listed(_) => false,
+        };
+        self.see_accounts() && reached
+    }
+
+    /// Whether the account at the end of this way may be changed, and sub-accounts made below it. An empty way stands
+    /// for the tenant itself, below which clients are made.
+    #[must_use]
+    pub fn manages_account(&self, path: &[AccountId]) -> bool {
+        self.permit(Permission::AccountsManage) && self.sees_account(path)
+    }
+
+    /// Whether one manages the account from above: its rates are agreed with the level above, and it is deleted there.
+    #[must_use]
+    pub fn manages_from_above(&self, path: &[AccountId]) -> bool {
+        let above = path.split_last().map_or(path, |(_, above)| above);
+        self.manages_account(above)
+    }
+
     /// Whether such a user may be made, or be left so by a change: still seen, and holding nothing that one does not
     /// hold oneself.
     ///
@@ -427,6 +459,43 @@ mod tests {
         assert!(!owner.permit(Permission::UsersWrite));
         assert!(owner.permit_for_some(Permission::UsersWrite));
         assert!(!owner.permit_for_some(Permission::LicencesAssign));
+    }
+
+    #[test]
+    fn an_account_owner_agrees_on_rates_below_its_own_account_only() {
+        let mut rights = standard(&[BuiltIn::AccountOwner]);
+        rights.accounts = vec![account("top"), account("own")];
+        let owner = powers(&user("ao", rights));
+        let path = |names: &[&str]| names.iter().map(|name| account(name)).collect::<Vec<_>>();
+        let judged = |names: &[&str]| {
+            let path = path(names);
+            (
+                owner.sees_account(&path),
+                owner.manages_account(&path),
+                owner.manages_from_above(&path),
+            )
+        };
+        assert_eq!(judged(&["top", "own"]), (true, true, false));
+        assert_eq!(judged(&["top", "own", "below"]), (true, true, true));
+        for other in [&[][..], &["top"], &["top", "beside"], &["other"]] {
+            assert_eq!(judged(other), (false, false, false), "{other:?}");
+        }
+        let manager = powers(&user("am", standard(&[BuiltIn::AccountManager])));
+        assert!(manager.manages_account(&[]) && manager.manages_from_above(&path(&["top"])));
+        let auditor = powers(&user("au", standard(&[BuiltIn::Auditor])));
+        assert!(auditor.sees_account(&path(&["top"])) && !auditor.manages_account(&path(&["top"])));
+        let limited = Rights {
+            scope: Scope {
+                all: true,
+                ..Scope::default()
+            },
+            ..Rights::default()
+        };
+        assert!(!powers(&user("l", limited)).see_accounts());
+        // A customer's own people see no accounts, whatever else they may do.
+        let mut clerk = standard(&[BuiltIn::AccountManager]);
+        clerk.accounts = vec![account("top")];
+        assert!(!powers(&user("c", clerk)).see_accounts());
     }
 
     #[test]

@@ -63,6 +63,12 @@ pub enum Refusal {
     PersonShared,
     /// The time in which a deleted user can be restored is over.
     TooLateToRestore,
+    /// There is no such account in the tenant, or it is being deleted.
+    AccountNotFound,
+    /// There are users in the account, or sub-accounts below it.
+    AccountNotEmpty,
+    /// An account beside it has the name.
+    AccountNameTaken,
 }
 
 impl Refusal {
@@ -142,6 +148,15 @@ impl Refusal {
             "too_late_to_restore",
             "The user was deleted 30 days ago or more and cannot be restored.",
         ),
+        ("account_not_found", "There is no such account."),
+        (
+            "account_not_empty",
+            "There are users or sub-accounts in the account.",
+        ),
+        (
+            "account_name_taken",
+            "Another account at this place has this name.",
+        ),
     ];
 
     /// The code, for programs.
@@ -187,6 +202,9 @@ impl Refusal {
             Self::NotActive => 26,
             Self::PersonShared => 27,
             Self::TooLateToRestore => 28,
+            Self::AccountNotFound => 29,
+            Self::AccountNotEmpty => 30,
+            Self::AccountNameTaken => 31,
         };
         Self::CODES[index]
     }

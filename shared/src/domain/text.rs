@@ -118,6 +118,10 @@ texts! {
     Locale, 35, locale;
     /// An ISO 4217 code: `EUR`.
     Currency, 10, currency;
+    /// A number under which a company is registered.
+    RegistrationNumber, 50;
+    /// A postal address, in one line.
+    Address, 300;
     /// A module of the fleet's apps: `maps`, `fuel_reports`.
     Module, 40, module;
 }
@@ -140,9 +144,17 @@ fn locale(text: &str) -> Result<(), Fault> {
     }
 }
 
-/// Whether it has the form of an ISO 4217 code.
+/// The money of ISO 4217 that people pay with.
+const CURRENCIES: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN \
+    BZD CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD \
+    HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD \
+    MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON \
+    RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX \
+    USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG";
+
+/// Whether it is an ISO 4217 code.
 fn currency(text: &str) -> Result<(), Fault> {
-    if text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase()) {
+    if CURRENCIES.split_ascii_whitespace().any(|code| code == text) {
         Ok(())
     } else {
         Err(Fault::new(
@@ -228,9 +240,9 @@ mod tests {
     }
 
     #[test]
-    fn a_currency_is_three_capital_letters() {
+    fn a_currency_is_a_code_of_iso_4217() {
         assert!(Currency::parse("USD").is_ok());
-        for bad in ["usd", "US", "€€€", "E1R"] {
+        for bad in ["usd", "US", "€€€", "E1R", "ZZZ", "EUR USD"] {
             assert_eq!(
                 Currency::parse(bad).unwrap_err().code,
                 "invalid_currency",

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::forms::NewUser;
-use super::references;
+use super::{accounts, references};
 use crate::context::Context;
+use crate::domain::account::Account;
 use crate::domain::audit::{Actor, Entry, Target};
 use crate::domain::id::{AuditId, Seed, UserId};
 use crate::domain::invitation::Offer;
@@ -32,6 +33,8 @@ pub struct Adding<'a> {
     pub seed: &'a Seed,
     /// Whether an invitation goes out at once.
     pub invite: bool,
+    /// The account that is made for the user at the same time.
+    pub opens: Option<&'a Account>,
     /// The present moment.
     pub now: Timestamp,
 }
@@ -47,8 +50,14 @@ pub async fn add(ctx: &Context, adding: &Adding<'_>, new: NewUser) -> Result<Use
         products: asked,
     } = new;
     let mut user = User::new(UserId::derive(adding.seed), draft, adding.now);
-    let account = account.as_ref();
-    let book = references::resolve(ctx, adding.powers, adding.tenant, &mut user, account).await?;
+    let (powers, tenant) = (adding.powers, adding.tenant);
+    let book = match adding.opens {
+        Some(opens) => {
+            user.rights.accounts.clone_from(&opens.path);
+            references::resolve_within(ctx, powers, tenant, &user).await?
+        }
+        None => references::resolve(ctx, powers, tenant, &mut user, account.as_ref()).await?,
+    };
     let permission = if adding.invite {
         Permission::UsersInvite
     } else {
@@ -111,20 +120,27 @@ impl Adding<'_> {
         let user = offer
             .as_ref()
             .map_or(user.clone(), |offer| offer.applied(&user));
-        let entry = Entry {
-            id: AuditId::derive(self.seed),
+        let entry = |seed: &Seed, operation: &str, target: Target| Entry {
+            id: AuditId::derive(seed),
             at: self.now,
             actor: Actor::User {
                 id: self.actor.clone(),
             },
-            operation: "users.add".to_owned(),
-            targets: vec![Target::added(&user)],
+            operation: operation.to_owned(),
+            targets: vec![target],
         };
+        let opened = self.opens.map(|account| {
+            let target = accounts::target(None, Some(account));
+            let entry = entry(&self.seed.child("account"), "accounts.create", target);
+            (account.clone(), entry)
+        });
+        let entry = entry(self.seed, "users.add", Target::added(&user));
         Ok(Addition {
             user,
             products,
             offer,
             invitations: self.tenant.invitations(),
+            account: opened,
             entry,
         })
     }

@@ -9,7 +9,7 @@ use crate::domain::email::Email;
 use crate::domain::field::{Fault, Fields};
 use crate::domain::group::Group;
 use crate::domain::id::{AccountId, GroupId, ProductId, UserId};
-use crate::domain::permission::{Class, ModuleRight, Rights, Role, Scope};
+use crate::domain::permission::{BuiltIn, Class, ModuleRight, Rights, Role, Scope};
 use crate::domain::phone::Phone;
 use crate::domain::tenant::{AppLink, Policy, Product};
 use crate::domain::text::{EmployeeNumber, ExternalId, Link, Locale, Module, Name, Title};
@@ -151,13 +151,34 @@ pub struct NewUser {
 pub const MOST_LISTED: usize = Group::MOST_OF_A_USER;
 
 impl UserForm {
+    /// Fills in class and roles of somebody who is invited into an account, where the form leaves them out: a role other
+    /// than driver is for class standard.
+    #[must_use]
+    pub fn within_account(mut self, (class, role): (Class, BuiltIn)) -> Self {
+        let given = self.class.as_deref().map(str::trim);
+        let given = given.filter(|class| !class.is_empty());
+        let driver = |role: &String| role == BuiltIn::Driver.as_str();
+        let class = match given {
+            None if !self.roles.iter().all(driver) => Class::Standard,
+            None if !self.roles.is_empty() => Class::Limited,
+            None => class,
+            Some(given) if self.roles.is_empty() && Class::parse(given) == Ok(class) => class,
+            Some(_) => return self,
+        };
+        self.class = Some(class.as_str().to_owned());
+        if self.roles.is_empty() {
+            self.roles.push(role.as_str().to_owned());
+        }
+        self
+    }
+
     /// Reads the form under a tenant's policy.
     ///
     /// # Errors
     /// Every faulty field.
     pub fn read(&self, policy: &Policy) -> Result<NewUser, ApiError> {
         let mut fields = Fields::new();
-        let new = self.read_into(&mut fields, policy);
+        let new = self.read_with(&mut fields, policy);
         let errors = fields.into_errors();
         if errors.is_empty() {
             Ok(new)
@@ -166,7 +187,8 @@ impl UserForm {
         }
     }
 
-    fn read_into(&self, fields: &mut Fields, policy: &Policy) -> NewUser {
+    /// Reads the form as a part of one; it is good only if no fault was noted.
+    pub fn read_with(&self, fields: &mut Fields, policy: &Policy) -> NewUser {
         let kind = fields
             .optional("kind", self.kind.as_deref(), Kind::parse)
             .unwrap_or_default();

@@ -1,5 +1,6 @@
 //! Requests in, responses out: JSON bodies, parameters, problems, and retries that are safe.
 
+pub mod accounts;
 pub mod adding;
 pub mod forms;
 pub mod guessing;

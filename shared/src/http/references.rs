@@ -1,5 +1,6 @@
 //! What a user's rights and groups refer to: whether there are such roles, groups, users and accounts.
 
+use super::accounts;
 use crate::context::Context;
 use crate::domain::field::{Fault, Fields};
 use crate::domain::group::Group;
@@ -11,6 +12,7 @@ use crate::domain::user::User;
 use crate::error::ApiError;
 
 /// Completes the user's rights by the way to its account, and checks all that they and the groups refer to.
+/// Until then the rights hold the way to the account that the user is in so far.
 ///
 /// # Errors
 /// Every field that refers to nothing, or to what the policy or the other fields rule out.
@@ -22,7 +24,30 @@ pub async fn resolve(
     account: Option<&AccountId>,
 ) -> Result<RoleBook, ApiError> {
     let mut fields = Fields::new();
-    user.rights.accounts = path(ctx, &tenant.id, account, &mut fields).await?;
+    user.rights.accounts = path(ctx, powers, tenant, user, account, &mut fields).await?;
+    check(ctx, powers, tenant, user, fields).await
+}
+
+/// As [`resolve`], of a user whose rights hold the way to its account already.
+///
+/// # Errors
+/// The same.
+pub async fn resolve_within(
+    ctx: &Context,
+    powers: &Powers,
+    tenant: &Tenant,
+    user: &User,
+) -> Result<RoleBook, ApiError> {
+    check(ctx, powers, tenant, user, Fields::new()).await
+}
+
+async fn check(
+    ctx: &Context,
+    powers: &Powers,
+    tenant: &Tenant,
+    user: &User,
+    mut fields: Fields,
+) -> Result<RoleBook, ApiError> {
     groups(ctx, tenant, user, &mut fields).await?;
     single_users(ctx, powers, tenant, &user.rights, &mut fields).await?;
     let book = roles(ctx, &tenant.id, &user.rights, &mut fields).await?;
@@ -35,20 +60,29 @@ pub async fn resolve(
     fields.finish(Some(book)).map_err(ApiError::Invalid)
 }
 
-/// The way to an account from the client at the top.
+/// The way to an account from the client at the top. One that the caller does not see is not told from one that there
+/// is not, unless the user is in it and stays there.
 async fn path(
     ctx: &Context,
-    tenant: &TenantId,
+    powers: &Powers,
+    tenant: &Tenant,
+    user: &User,
     account: Option<&AccountId>,
     fields: &mut Fields,
 ) -> Result<Vec<AccountId>, ApiError> {
     let Some(id) = account else {
+        if !user.rights.accounts.is_empty() && !powers.see_accounts() {
+            let fault = Fault::new("out_of_reach", "is changed by those who see accounts only");
+            fields.fault("account", &fault);
+        }
         return Ok(Vec::new());
     };
-    let account = ctx.store.account(tenant, id).await?;
+    let account = ctx.store.account(&tenant.id, id).await?;
+    let account = account.filter(|account| {
+        powers.sees_account(&account.path) || account.path == user.rights.accounts
+    });
     if account.is_none() {
-        let fault = Fault::new("unknown_account", "is not an account of the company");
-        fields.fault("account", &fault);
+        fields.fault("account", &accounts::unknown());
     }
     Ok(account.map(|account| account.path).unwrap_or_default())
 }

@@ -155,6 +155,36 @@ pub fn account(tenant: &TenantId, account: &AccountId) -> Key {
     Key::new(tenant_partition(tenant), format!("{ACCOUNT}{account}"))
 }
 
+/// The beginning of the sort keys of the names below an account, or of the clients' names.
+#[must_use]
+pub fn account_names(parent: Option<&AccountId>) -> String {
+    format!("SUB#{}#", parent.map_or("-", AccountId::as_str))
+}
+
+/// The guard of an account's name among the accounts beside it.
+#[must_use]
+pub fn account_name(tenant: &TenantId, parent: Option<&AccountId>, folded: &str) -> Key {
+    Key::new(
+        tenant_partition(tenant),
+        format!("{}{folded}", account_names(parent)),
+    )
+}
+
+/// The beginning of the sort keys of the users in an account.
+#[must_use]
+pub fn in_account(account: &AccountId) -> String {
+    format!("IN#{account}#")
+}
+
+/// That a user is in an account.
+#[must_use]
+pub fn user_in_account(tenant: &TenantId, account: &AccountId, user: &UserId) -> Key {
+    Key::new(
+        user_partition(tenant, tenant.shard(user.as_str())),
+        format!("{}{user}", in_account(account)),
+    )
+}
+
 /// A user.
 #[must_use]
 pub fn user(tenant: &TenantId, user: &UserId) -> Key {

@@ -49,7 +49,16 @@ impl Leaving<'_> {
         } else {
             0
         };
-        1 + guards + codes + usize::from(membership) + usize::from(withdraws(user, &after))
+        // That it is in its account comes or goes, and whoever comes in makes sure that the account is there.
+        let account = match (user.rights.account(), self.step) {
+            (Some(_), Step::Delete | Step::Restore) => 2,
+            _ => 0,
+        };
+        1 + guards
+            + codes
+            + account
+            + usize::from(membership)
+            + usize::from(withdraws(user, &after))
     }
 
     /// How many seats of which product the users leave.

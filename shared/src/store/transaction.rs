@@ -1,11 +1,12 @@
 //! One `DynamoDB` transaction: all of it or nothing, and for each part that could not be done, which one it was.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 
 use super::expression::{Change, Condition, Names};
@@ -20,6 +21,7 @@ pub struct Transaction<'a, T> {
     store: &'a Store,
     parts: Vec<TransactWriteItem>,
     tags: Vec<Option<T>>,
+    known: HashSet<Key>,
 }
 
 /// A part whose condition did not hold.
@@ -39,6 +41,7 @@ impl<'a, T: Clone> Transaction<'a, T> {
             store,
             parts: Vec::new(),
             tags: Vec::new(),
+            known: HashSet::new(),
         }
     }
 
@@ -87,6 +90,33 @@ impl<'a, T: Clone> Transaction<'a, T> {
             update.map(|update| TransactWriteItem::builder().update(update).build()),
             Some(tag),
         );
+    }
+
+    /// Only if the condition holds of an item that the transaction leaves as it is; `tag` if not. Several parts may ask
+    /// for the same: the table takes each item once.
+    pub fn check(&mut self, key: &Key, condition: Condition, tag: T) {
+        if !self.known.insert(key.clone()) {
+            return;
+        }
+        let mut names = Names::default();
+        let condition = condition.build(&mut names);
+        let check = ConditionCheck::builder()
+            .table_name(&self.store.table)
+            .set_key(Some(key.item()))
+            .condition_expression(condition)
+            .set_expression_attribute_names(names.names())
+            .set_expression_attribute_values(names.values())
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build();
+        self.push(
+            check.map(|check| TransactWriteItem::builder().condition_check(check).build()),
+            Some(tag),
+        );
+    }
+
+    /// Takes for granted what [`Self::check`] would ask of this item: another part makes it so.
+    pub fn take_for_granted(&mut self, key: Key) {
+        self.known.insert(key);
     }
 
     /// Deletes an item if the condition holds; `tag` if not.

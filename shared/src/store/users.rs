@@ -10,6 +10,7 @@ use super::keys::{self, Key};
 use super::tenants::CodeHolder;
 use super::transaction::{Failed, Transaction};
 use super::{BY_NAME, Index, Item, Store, StoreError, content, item, n, s};
+use crate::domain::account::Account;
 use crate::domain::audit::Entry;
 use crate::domain::email::fold_address;
 use crate::domain::id::{TenantId, UserId};
@@ -230,6 +231,8 @@ pub struct Addition {
     pub offer: Option<Offer>,
     /// The invitations that the tenant may send today.
     pub invitations: Allowance,
+    /// The account that is made for it, with the audit entry of that.
+    pub account: Option<(Account, Entry)>,
     /// The audit entry.
     pub entry: Entry,
 }
@@ -302,6 +305,9 @@ impl Addition {
         tenant: &TenantId,
         products: &[Product],
     ) -> Result<(), StoreError> {
+        if let Some((account, _)) = &self.account {
+            transaction.take_for_granted(keys::account(tenant, &account.id));
+        }
         transaction.add_user(tenant, &self.user, |refusal| {
             if refusal == Refusal::Busy {
                 AddPart::User
@@ -309,6 +315,10 @@ impl Addition {
                 AddPart::Refused(refusal)
             }
         })?;
+        if let Some((account, entry)) = &self.account {
+            transaction.add_account(tenant, account, AddPart::Refused)?;
+            transaction.audit(tenant, entry)?;
+        }
         for (place, product) in products.iter().enumerate() {
             transaction.take_seats(tenant, product, 1, AddPart::Seats(place));
             if let Some(licence) = self.user.licences.get(&product.id) {
@@ -483,6 +493,7 @@ impl<T: Clone> Transaction<'_, T> {
         for value in Unique::of(user) {
             self.guard(tenant, &value, &user.id, &tag)?;
         }
+        self.move_user(tenant, None, Some(user), tag(Refusal::AccountNotFound));
         Ok(())
     }
 
@@ -501,7 +512,10 @@ impl<T: Clone> Transaction<'_, T> {
     }
 
     /// Makes `after` of the user read as `before`, guards included; [`Refusal::Busy`] if it changed meanwhile,
-    /// [`Refusal::LastOwner`] if no owner would be left who can act. The version is counted up here.
+    /// [`Refusal::LastOwner`] if no owner would be left who can act, [`Refusal::AccountNotFound`] if the account it comes
+    /// into is gone. The version is counted up here.
+    ///
+    /// A user who comes into or leaves an account takes a part more, and each account come into one more.
     ///
     /// At most one user of a transaction may become, or cease to be, an acting owner.
     ///
@@ -538,6 +552,8 @@ impl<T: Clone> Transaction<'_, T> {
         for value in has.iter().filter(|value| !had.contains(value)) {
             self.guard(tenant, value, &before.id, &tag)?;
         }
+        let gone = tag(Refusal::AccountNotFound);
+        self.move_user(tenant, Some(before), Some(&after), gone);
         Ok(())
     }
 }
