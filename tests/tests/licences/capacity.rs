@@ -95,6 +95,16 @@ async fn calls_cost_what_they_did() {
     let counted = json!({ "users": users, "confirm": 50 });
     note("delete 50", &owner.post("/v1/users/delete", counted).await);
     note("restore 50", &owner.post("/v1/users/restore", fifty).await);
+    let client = json!({ "kind": "client", "name": "Fast Wheels" });
+    let made = owner.post("/v1/accounts", client).await;
+    note("create an account", &made);
+    let invited = json!({
+        "person": { "email": "dora@drivers.example" },
+        "account": { "kind": "employee", "parent": made.body["id"], "name": "Dora", "rate": { "per_kwh": "0.25" } },
+    });
+    let invited = owner.post("/v1/invitations", invited).await;
+    note("invite with an account", &invited);
+    note("list accounts", &owner.get("/v1/accounts").await);
     let sign_in =
         json!({ "login": company.owner_email, "password": muster_tests::world::PASSWORD });
     note(

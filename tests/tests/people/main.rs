@@ -7,6 +7,7 @@
     reason = "a test that cannot go on says so, and need not be fast"
 )]
 
+mod accounts;
 mod activation;
 mod adding;
 mod deleting;
