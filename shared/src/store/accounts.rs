@@ -73,6 +73,19 @@ impl Store {
         self.get(&keys::account(tenant, account)).await
     }
 
+    /// Accounts in the order of their ids.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn accounts(
+        &self,
+        tenant: &TenantId,
+        ids: &[AccountId],
+    ) -> Result<Vec<Option<Account>>, StoreError> {
+        let keys: Vec<Key> = ids.iter().map(|id| keys::account(tenant, id)).collect();
+        self.get_many(&keys).await
+    }
+
     /// A page of the accounts right below `parent`, or of the clients: those whose name begins so, in name order.
     ///
     /// # Errors
