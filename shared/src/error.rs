@@ -409,7 +409,10 @@ impl ApiError {
                 *code,
                 match *code {
                     "user_not_found" | "product_not_found" | "account_not_found" => 404,
-                    "beyond_your_rights" | "not_yourself" | "owner_protected" => 403,
+                    "beyond_your_rights"
+                    | "not_yourself"
+                    | "owner_protected"
+                    | "own_email_by_support" => 403,
                     "too_many_invitations" | "no_invitations_left" => 429,
                     _ => 409,
                 },
@@ -426,7 +429,8 @@ fn refused_status(refusal: &Refusal) -> u16 {
         Refusal::BeyondYourRights
         | Refusal::NotYourself
         | Refusal::OwnerProtected
-        | Refusal::OwnersOneByOne => 403,
+        | Refusal::OwnersOneByOne
+        | Refusal::OwnEmailBySupport => 403,
         Refusal::TooManyInvitations | Refusal::NoInvitationsLeft => 429,
         Refusal::UserDeleted
         | Refusal::UserSuspended

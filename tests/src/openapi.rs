@@ -76,6 +76,7 @@ fn merged() -> OpenApi {
         resend::api(),
         revoke::api(),
         reset_password::api(),
+        change_email::api(),
         assign::api(),
         activate_licence::api(),
         start_import::api(),

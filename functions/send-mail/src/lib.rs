@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use muster_shared::context::Context;
 use muster_shared::domain::invitation::{MailState, link_end};
 use muster_shared::domain::letter::{Mail, MailKind};
-use muster_shared::domain::link::RESET_HOURS;
+use muster_shared::domain::link::{CHANGE_HOURS, RESET_HOURS};
 use muster_shared::error::Internal;
 use muster_shared::lambda::{Function, outbox_keys};
 use muster_shared::mail::{Rendered, SendError};
@@ -36,7 +36,7 @@ async fn handle(ctx: &Context, message: String) -> Result<(), Internal> {
         return Ok(ctx.store.mail_given_up(&mail, MOOT).await?);
     };
     let now = ctx.clock.now();
-    let expires_at = link_end(now, addressed.link_hours());
+    let expires_at = link_end(now, addressed.link_hours(&mail));
     match take(ctx, &mail, now, expires_at).await? {
         Taken::Ours => {}
         Taken::Replaced => {
@@ -85,10 +85,11 @@ impl Addressed {
     }
 
     /// How many hours the link is good.
-    fn link_hours(&self) -> u16 {
-        match self {
-            Self::Invitation(addressed) => addressed.link_hours(),
-            Self::Other(_) => RESET_HOURS,
+    fn link_hours(&self, mail: &Mail) -> u16 {
+        match (self, mail.kind) {
+            (Self::Invitation(addressed), _) => addressed.link_hours(),
+            (Self::Other(_), MailKind::PasswordReset) => RESET_HOURS,
+            (Self::Other(_), _) => CHANGE_HOURS,
         }
     }
 
@@ -126,8 +127,10 @@ async fn take(
         (MailKind::Invitation, _) => {
             transaction.start_link(&mail.tenant, mail, now, expires_at, Taken::Replaced)?;
         }
-        (_, Some(link)) => transaction.start_mailed_link(link, mail, expires_at, Taken::Replaced),
-        (_, None) => {}
+        (MailKind::PasswordReset | MailKind::EmailChangeConfirm, Some(link)) => {
+            transaction.start_mailed_link(link, mail, expires_at, Taken::Replaced);
+        }
+        _ => {}
     }
     Ok(match transaction.commit().await? {
         Ok(()) => Taken::Ours,

@@ -11,7 +11,7 @@ use axum::routing::get;
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
 
 /// Path, media type and content of each file.
-const FILES: [(&str, &str, &str); 5] = [
+const FILES: [(&str, &str, &str); 7] = [
     (
         "/activate",
         "text/html; charset=utf-8",
@@ -36,6 +36,16 @@ const FILES: [(&str, &str, &str); 5] = [
         "/reset.js",
         "text/javascript; charset=utf-8",
         include_str!("../../../console/reset.js"),
+    ),
+    (
+        "/email",
+        "text/html; charset=utf-8",
+        include_str!("../../../console/email.html"),
+    ),
+    (
+        "/email.js",
+        "text/javascript; charset=utf-8",
+        include_str!("../../../console/email.js"),
     ),
 ];
 

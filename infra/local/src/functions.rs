@@ -9,6 +9,7 @@ pub const ALL: &[&Function] = &[
     &activate_licence::FUNCTION,
     &add_user::FUNCTION,
     &assign::FUNCTION,
+    &change_email::FUNCTION,
     &audit::FUNCTION,
     &delete_users::FUNCTION,
     &edit_user::FUNCTION,

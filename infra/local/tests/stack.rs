@@ -85,6 +85,7 @@ static STAND_INS: &[&Function] = functions! {
     http "activate-licence": echo!();
     http "accounts": echo!();
     http "audit": echo!();
+    http "change-email": echo!();
     http "invite": echo!();
     http "resend": echo!();
     http "reset-password": echo!();

@@ -27,6 +27,8 @@ pub enum Audience {
     Activate,
     /// Choosing a new password.
     Reset,
+    /// Changing an e-mail address.
+    Email,
 }
 
 impl Audience {
@@ -35,6 +37,7 @@ impl Audience {
             Self::Api => "api",
             Self::Activate => "activate",
             Self::Reset => "reset",
+            Self::Email => "email",
         }
     }
 }
@@ -86,6 +89,18 @@ pub struct Linked {
     pub lnk: LinkId,
     /// What tells the newest link from earlier ones.
     pub nonce: Nonce,
+}
+
+/// What a link about an e-mail address says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ChangeLink {
+    /// What it leads to.
+    pub lnk: LinkId,
+    /// What tells the newest link from earlier ones.
+    pub nonce: Nonce,
+    /// Whether it cancels the change, from the old address; if not, it confirms, from the new one.
+    #[serde(default)]
+    pub cancel: bool,
 }
 
 #[derive(Deserialize)]

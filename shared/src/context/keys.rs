@@ -95,6 +95,7 @@ pub struct Signer {
     key: EncodingKey,
     raw: SigningKey,
     public: String,
+    secret: Hkdf<Sha256>,
 }
 
 /// Without its content.
@@ -108,9 +109,8 @@ impl Signer {
     /// The key that a secret gives (HKDF-SHA256, RFC 5869), so that nobody ever handles a key file.
     pub(super) fn derive(secret: &str) -> Option<Self> {
         let mut seed = [0; 32];
-        Hkdf::<Sha256>::new(None, secret.as_bytes())
-            .expand(b"muster/signing/ed25519", &mut seed)
-            .ok()?;
+        let secret = Hkdf::<Sha256>::new(None, secret.as_bytes());
+        secret.expand(b"muster/signing/ed25519", &mut seed).ok()?;
         let raw = SigningKey::from_bytes(&seed);
         let public = raw.verifying_key().to_bytes();
         let kid = BASE64URL_NOPAD.encode(&Sha256::digest(public)[..12]);
@@ -119,6 +119,7 @@ impl Signer {
             key: EncodingKey::from_ed_der(&seed),
             raw,
             public: BASE64URL_NOPAD.encode(&public),
+            secret,
         })
     }
 
@@ -149,6 +150,18 @@ impl Signer {
             let key = self.raw.verifying_key();
             key.verify_strict(statement.as_bytes(), &signature).is_ok()
         })
+    }
+
+    /// The code of six digits that belongs to a nonce: an HMAC under the secret (RFC 5869, step 2), so that nobody who reads
+    /// the table can work it out.
+    #[must_use]
+    pub fn code(&self, nonce: &str) -> String {
+        let mut bytes = [0; 8];
+        // Fails only for more than 8,160 bytes.
+        let _ = self
+            .secret
+            .expand_multi_info(&[b"muster/code/", nonce.as_bytes()], &mut bytes);
+        format!("{:06}", u64::from_be_bytes(bytes) % 1_000_000)
     }
 
     pub(super) fn published(&self, now: Timestamp) -> PublishedKey {

@@ -17,6 +17,12 @@ pub enum MailKind {
     PasswordReset,
     /// Tells a person that the password was changed.
     PasswordChanged,
+    /// Tells the present address that it is to be changed, with a link to cancel by.
+    EmailChangeNotice,
+    /// Asks the new address to confirm, with link and code.
+    EmailChangeConfirm,
+    /// Tells the old address that it was changed.
+    EmailChanged,
 }
 
 /// A mail on its way. Its words and its link are made when it is sent, so none of them is kept.
@@ -37,6 +43,9 @@ pub struct Mail {
     /// The link it carries, if it is not that of an invitation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<LinkId>,
+    /// The new address that the letter is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<Email>,
     /// The user on whose behalf it is sent, where the letter tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<UserId>,
@@ -74,6 +83,7 @@ impl Mail {
             to: to.clone(),
             nonce: Nonce::derive(seed),
             link: None,
+            about: None,
             by: None,
             state: MailState::Queued,
             created_at: now,

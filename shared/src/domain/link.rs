@@ -10,6 +10,16 @@ use super::letter::Mail;
 /// How many hours a link to choose a new password is good, from the moment it was sent.
 pub const RESET_HOURS: u16 = 1;
 
+/// How many hours a change of an e-mail address can be confirmed, from the moment its mail was sent.
+pub const CHANGE_HOURS: u16 = 24;
+
+/// How many hours a link to cancel such a change is good, as long as the change waits: longer than that, for its mail may be
+/// sent well before the other.
+pub const CANCEL_HOURS: u16 = 24 * 7;
+
+/// How many wrong codes end a change.
+pub const MOST_WRONG_CODES: u32 = 5;
+
 /// What a link is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -60,6 +70,9 @@ pub struct Link {
     /// What became of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spent: Option<Spent>,
+    /// How many wrong codes were tried.
+    #[serde(default)]
+    pub wrong_codes: u32,
 }
 
 impl Link {
@@ -80,6 +93,7 @@ impl Link {
             created_at: mail.created_at,
             expires_at: None,
             spent: None,
+            wrong_codes: 0,
         }
     }
 

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod directory;
 pub mod edit;
 pub mod email;
+pub mod email_change;
 pub mod export;
 pub mod field;
 pub mod group;

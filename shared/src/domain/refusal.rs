@@ -49,6 +49,8 @@ pub enum Refusal {
     TooManyGroups,
     /// The tenant has as many roles as it can have.
     TooManyRoles,
+    /// An owner's own address is changed by support.
+    OwnEmailBySupport,
     /// It changed again and again while it was being changed.
     Busy,
     /// The user has got as many invitations today as anybody may get.
@@ -57,7 +59,7 @@ pub enum Refusal {
     NoInvitationsLeft,
     /// The policy fixes the address of an active user.
     EmailImmutable,
-    /// The person has not activated: there is no username yet.
+    /// The person has not activated: there is no username yet, and the address is changed by editing.
     NotActive,
     /// The person signs in to other companies by the same name.
     PersonShared,
@@ -138,7 +140,7 @@ impl Refusal {
         ),
         (
             "not_active",
-            "The person has not activated yet, so there is no username to change.",
+            "The person has not activated yet: there is no username to change, and the address is changed by editing.",
         ),
         (
             "person_shared",
@@ -156,6 +158,10 @@ impl Refusal {
         (
             "account_name_taken",
             "Another account at this place has this name.",
+        ),
+        (
+            "own_email_by_support",
+            "An owner's own e-mail address is changed by support.",
         ),
     ];
 
@@ -205,6 +211,7 @@ impl Refusal {
             Self::AccountNotFound => 29,
             Self::AccountNotEmpty => 30,
             Self::AccountNameTaken => 31,
+            Self::OwnEmailBySupport => 32,
         };
         Self::CODES[index]
     }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::email::Email;
 use super::field::Fault;
-use super::id::{GroupId, ProductId, UserId};
+use super::id::{GroupId, LinkId, ProductId, UserId};
 use super::invitation::{Invited, expired};
 use super::licence::{Licence, LicenceState};
 use super::permission::{Class, Rights};
@@ -96,6 +96,20 @@ fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
+/// What a user remembers of a change of its address, so that a list needs no further read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmailChange {
+    /// The new address.
+    pub to: Email,
+    /// What its links and its code lead to.
+    pub link: LinkId,
+    /// When it was asked for.
+    pub at: Timestamp,
+    /// When it can be confirmed no more, once the mail to the new address was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
 /// An entry of a tenant's list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
@@ -110,6 +124,9 @@ pub struct User {
     /// Where it gets mail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<Email>,
+    /// The change of the address that waits to be confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_change: Option<EmailChange>,
     /// First name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_name: Option<Name>,
@@ -234,6 +251,7 @@ impl User {
             kind: draft.kind,
             external_id: draft.external_id,
             email: draft.email,
+            email_change: None,
             first_name: draft.first_name,
             last_name: draft.last_name,
             phone: draft.phone,
@@ -289,6 +307,24 @@ impl User {
                 }
                 Some(_) => Status::ActivationPending,
             }
+        }
+    }
+
+    /// The new address that waits to be confirmed at `now`.
+    #[must_use]
+    pub fn pending_email(&self, now: Timestamp) -> Option<&Email> {
+        let change = self.email_change.as_ref()?;
+        let ended = change.expires_at.is_some_and(|end| expired(end, now));
+        (!ended).then_some(&change.to)
+    }
+
+    /// The user with no change of its address waiting.
+    #[must_use]
+    pub fn without_email_change(&self, now: Timestamp) -> Self {
+        Self {
+            email_change: None,
+            updated_at: now,
+            ..self.clone()
         }
     }
 

@@ -36,6 +36,8 @@ pub struct UserView {
     /// E-mail address.
     #[schema(example = "ada@example.com")]
     pub email: Option<String>,
+    /// The address that takes its place once it is confirmed.
+    pub pending_email: Option<String>,
     /// First name.
     #[schema(example = "Ada")]
     pub first_name: Option<String>,
@@ -126,6 +128,7 @@ impl UserView {
             name: user.display_name(),
             external_id: text(user.external_id.as_ref().map(ExternalId::as_str)),
             email: text(user.email.as_ref().map(Email::as_str)),
+            pending_email: text(user.pending_email(now).map(Email::as_str)),
             first_name: text(user.first_name.as_ref().map(Name::as_str)),
             last_name: text(user.last_name.as_ref().map(Name::as_str)),
             phone: text(user.phone.as_ref().map(Phone::as_str)),

@@ -6,11 +6,11 @@ use super::expression::{Change, Condition};
 use super::keys;
 use super::mails::OUTBOX;
 use super::transaction::Transaction;
-use super::{Store, StoreError, item, s, seconds, value};
+use super::{Store, StoreError, item, n, s, seconds, value};
 use crate::domain::id::{LinkId, MailId};
 use crate::domain::invitation::Nonce;
-use crate::domain::letter::{Mail, ResetAsked};
-use crate::domain::link::{Link, Spent};
+use crate::domain::letter::{Mail, MailKind, ResetAsked};
+use crate::domain::link::{Link, MOST_WRONG_CODES, Spent};
 
 /// How long a link is remembered after it was asked for, so that what became of it can be told.
 const KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
@@ -60,11 +60,47 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Counts a code as wrong before it is looked at; how many more may be, or none if there were too many, or something
+    /// has become of the link.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn count_wrong_code(&self, link: &Link) -> Result<Option<u32>, StoreError> {
+        let most = MOST_WRONG_CODES;
+        for taken in link.wrong_codes..most {
+            let same = unspent(&link.nonce).equals("wrong_codes", n(taken));
+            let change = Change::new().set("wrong_codes", n(taken + 1));
+            if self.update(&keys::link(&link.id), change, same).await? {
+                return Ok(Some(most - taken - 1));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes a counted code back, because it was right.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn forgive_code(&self, link: &Link) -> Result<(), StoreError> {
+        let counted = unspent(&link.nonce).greater("wrong_codes", n(0_u32));
+        let change = Change::new().add("wrong_codes", -1);
+        self.update(&keys::link(&link.id), change, counted)
+            .await
+            .map(|_| ())
+    }
+}
+
 /// The link is the one with this nonce, and nothing has become of it.
 fn unspent(nonce: &Nonce) -> Condition {
     Condition::exists()
         .equals("nonce", s(nonce.as_str()))
         .lacks("spent")
+}
+
+/// The user waits for this very change of its address.
+fn waits(id: &LinkId) -> Condition {
+    Condition::exists().equals("email_change.link", s(id.as_str()))
 }
 
 impl<T: Clone> Transaction<'_, T> {
@@ -91,17 +127,60 @@ impl<T: Clone> Transaction<'_, T> {
         Ok(())
     }
 
+    /// Notes what became of a link that can be used no more; fails with `gone` if something has before.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn spend_link(&mut self, id: &LinkId, spent: Spent, gone: T) -> Result<(), StoreError> {
+        let change = Change::new().set("spent", value(&spent)?);
+        self.update(
+            &keys::link(id),
+            change,
+            Condition::exists().lacks("spent"),
+            gone,
+        );
+        Ok(())
+    }
+
+    /// Forgets a link, if there is one.
+    pub fn forget_link(&mut self, id: &LinkId) {
+        self.delete(&keys::link(id));
+    }
+
     /// Notes that the link goes out now and ends at `expires_at`.
     pub fn start_mailed_link(&mut self, id: &LinkId, mail: &Mail, expires_at: Timestamp, gone: T) {
         let change = Change::new()
             .set("expires_at", s(expires_at.to_string()))
             .set(keys::ENDS, seconds(expires_at));
-        self.update(&keys::link(id), change, unspent(&mail.nonce), gone);
+        self.update(&keys::link(id), change, unspent(&mail.nonce), gone.clone());
+        if mail.kind == MailKind::EmailChangeConfirm {
+            let change = Change::new().set("email_change.expires_at", s(expires_at.to_string()));
+            self.update(
+                &keys::user(&mail.tenant, &mail.user),
+                change,
+                waits(id),
+                gone,
+            );
+        }
     }
 
     /// Takes back what [`Self::start_mailed_link`] noted.
     pub(super) fn stop_mailed_link(&mut self, id: &LinkId, mail: &Mail, moved_on: T) {
         let change = Change::new().remove("expires_at").remove(keys::ENDS);
-        self.update(&keys::link(id), change, unspent(&mail.nonce), moved_on);
+        self.update(
+            &keys::link(id),
+            change,
+            unspent(&mail.nonce),
+            moved_on.clone(),
+        );
+        if mail.kind == MailKind::EmailChangeConfirm {
+            let change = Change::new().remove("email_change.expires_at");
+            self.update(
+                &keys::user(&mail.tenant, &mail.user),
+                change,
+                waits(id),
+                moved_on,
+            );
+        }
     }
 }

@@ -94,8 +94,10 @@ impl Store {
         transaction.update(&key, queued, sending, ());
         match (&mail.kind, &mail.link) {
             (MailKind::Invitation, _) => transaction.stop_link(mail, ())?,
-            (_, Some(link)) => transaction.stop_mailed_link(link, mail, ()),
-            (_, None) => {}
+            (MailKind::PasswordReset | MailKind::EmailChangeConfirm, Some(link)) => {
+                transaction.stop_mailed_link(link, mail, ());
+            }
+            _ => {}
         }
         if transaction.commit().await?.is_ok() {
             return Ok(());

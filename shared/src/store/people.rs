@@ -159,6 +159,46 @@ impl<T: Clone> Transaction<'_, T> {
         Ok(())
     }
 
+    /// Moves a person to another address, with username and password; `moved_on` if the person is another by now, or
+    /// somebody is at the new address.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn move_person(
+        &mut self,
+        before: &Person,
+        after: &Person,
+        moved_on: T,
+    ) -> Result<(), StoreError> {
+        let (old, new) = (before.email.folded(), after.email.folded());
+        let same = as_read(before).equals("password", value(&before.password)?);
+        if old == new {
+            self.update(
+                &keys::person(&old),
+                Change::new().set("email", value(&after.email)?),
+                same,
+                moved_on,
+            );
+            return Ok(());
+        }
+        self.delete_if(&keys::person(&old), same, moved_on.clone());
+        self.create(item(&keys::person(&new), after)?, moved_on);
+        let holder = NameHolder { person: new };
+        self.replace(item(&keys::username(&after.username.folded()), &holder)?);
+        Ok(())
+    }
+
+    /// Removes a person of whom no tenant has a user any more, and gives the username free.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn remove_person(&mut self, person: &Person, moved_on: T) -> Result<(), StoreError> {
+        let same = as_read(person).equals("password", value(&person.password)?);
+        self.delete_if(&keys::person(&person.email.folded()), same, moved_on);
+        self.delete(&keys::username(&person.username.folded()));
+        Ok(())
+    }
+
     /// Sets a person's password; `changed` if it is another one than `before` by now, or there is no such person.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ mod activation;
 mod adding;
 mod deleting;
 mod editing;
+mod email_change;
 mod flooding;
 mod groups;
 mod listing;

@@ -1,0 +1,157 @@
+//! Starting a change, and taking it back, by a signed-in user.
+
+use jiff::Timestamp;
+use muster_shared::auth::Caller;
+use muster_shared::context::Context;
+use muster_shared::domain::audit::Target;
+use muster_shared::domain::email::Email;
+use muster_shared::domain::email_change::{Started, changeable};
+use muster_shared::domain::field::{Fault, Fields};
+use muster_shared::domain::id::UserId;
+use muster_shared::domain::link::Spent;
+use muster_shared::domain::permission::Permission;
+use muster_shared::domain::refusal::Refusal;
+use muster_shared::domain::throttle::{Allowance, Subject};
+use muster_shared::domain::user::User;
+use muster_shared::error::{ApiError, Internal, Problem};
+use muster_shared::http::{self, Request, Response};
+use muster_shared::store::transaction::Transaction;
+use muster_shared::store::users::Unique;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// How often the address of one user can be asked to be changed.
+const OF_A_USER: Allowance = Allowance::per_day(10);
+
+/// How often it is tried anew because the user was changed meanwhile.
+const TRIES: u32 = 5;
+
+/// The address to change to.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StartEmailChange {
+    /// The new e-mail address.
+    #[schema(example = "ada@example.com")]
+    email: String,
+}
+
+/// A change that waits to be confirmed.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct EmailChangeStarted {
+    /// Its id: with the code from the mail it confirms the change.
+    #[schema(example = "lnk_4zk0m7v2q8x1c9dj")]
+    change: String,
+    /// The new address.
+    pending_email: String,
+}
+
+/// Whoever asks may do this to the user: their own address, or that of a user whom they may change.
+async fn changeable_by(ctx: &Context, caller: &Caller, id: &UserId) -> Result<User, ApiError> {
+    let user = ctx.store.user(&caller.tenant, id).await?;
+    let user = user.ok_or(Refusal::UserNotFound)?;
+    if user.id != caller.user {
+        caller.powers.may(Permission::UsersWrite, &user)?;
+    }
+    Ok(user)
+}
+
+/// Change an e-mail address
+///
+/// Of an active user, or one's own. The present address is told and can cancel; the new one gets a code and a link, good
+/// for 24 hours. Until the change is confirmed the present address stays valid. A newer change takes the place of one that
+/// waits.
+#[utoipa::path(post, path = "/v1/users/{id}/email", operation_id = "startEmailChange", tag = "E-mail changes", request_body = StartEmailChange,
+    params(("id" = String, Path, description = "The user"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
+    responses((status = 202, description = "Both addresses get a mail", body = EmailChangeStarted), (status = "4XX", description = "`invalid_fields`, `email_taken`, `email_immutable`, `own_email_by_support`, `not_active`, `user_suspended`, `user_deleted`, `user_not_found`, `not_found`, `beyond_your_rights`, `too_many_requests`, `busy`, `unauthenticated`", body = Problem, content_type = "application/problem+json")))]
+pub async fn start(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
+    let caller = Caller::from_request(ctx, request).await?;
+    let id = http::path_id(request, "id", UserId::parse)?;
+    caller
+        .once(ctx, request, async |caller| {
+            let StartEmailChange { email } = http::parse_json(request)?;
+            let mut fields = Fields::new();
+            let email = fields.take("email", Email::parse(&email));
+            let email = fields.finish(email).map_err(ApiError::Invalid)?;
+            let user = changeable_by(ctx, &caller, &id).await?;
+            let tenant = ctx.store.tenant(&caller.tenant).await?;
+            let tenant = tenant.ok_or(Internal::Broken("the token's tenant is gone"))?;
+            let own = user.id == caller.user;
+            if changeable(&user, own, &tenant.policy)?.folded() == email.folded() {
+                let fault = Fault::new("unchanged", "is the present address");
+                return Err(ApiError::field("email", &fault));
+            }
+            let guard = [Unique::Email(email.folded())];
+            let holders = ctx.store.holders(&caller.tenant, &guard).await?;
+            if holders.iter().any(Option::is_some) {
+                return Err(Refusal::EmailTaken.into());
+            }
+            let now = ctx.clock.now();
+            let parts = [caller.tenant.as_str(), user.id.as_str()];
+            let subject = Subject::of("email-change", &parts);
+            ctx.store.take(&subject, OF_A_USER, now).await??;
+            let started = Started::new(&caller.tenant, &user, &email, &caller.seed, now)
+                .ok_or(Refusal::NoEmail)?
+                .by(&caller.user);
+            commit(ctx, &caller, &user, &started, now).await?;
+            http::accepted(&EmailChangeStarted {
+                change: started.link.id.to_string(),
+                pending_email: email.to_string(),
+            })
+        })
+        .await
+}
+
+async fn commit(
+    ctx: &Context,
+    caller: &Caller,
+    user: &User,
+    started: &Started,
+    now: Timestamp,
+) -> Result<(), ApiError> {
+    let after = started.applied(user);
+    let replaced = match &user.email_change {
+        Some(change) => ctx.store.link(&change.link).await?,
+        None => None,
+    };
+    let mut transaction = Transaction::new(&ctx.store);
+    transaction.edit_user(&caller.tenant, user, &after, |_| ())?;
+    if let Some(replaced) = replaced.filter(|link| link.spent.is_none()) {
+        transaction.spend_link(&replaced.id, Spent::Replaced, ())?;
+    }
+    transaction.make_link(&started.link)?;
+    transaction.queue_mail(&started.notice, ())?;
+    transaction.queue_mail(&started.confirm, ())?;
+    let target = vec![Target::changed(user, &after)];
+    transaction.audit(
+        &caller.tenant,
+        &caller.entry("users.email.start", "", target, now),
+    )?;
+    // What stands in the way may be this very request, carried out before.
+    if transaction.commit().await?.is_ok() || ctx.store.mail(&started.confirm.id).await?.is_some() {
+        Ok(())
+    } else {
+        Err(Refusal::Busy.into())
+    }
+}
+
+/// Take a change of an e-mail address back
+///
+/// By the user, who still signs in with the present address, or by an administrator. Done as well where none waits.
+#[utoipa::path(delete, path = "/v1/users/{id}/email", operation_id = "withdrawEmailChange", tag = "E-mail changes",
+    params(("id" = String, Path, description = "The user")),
+    responses((status = 204, description = "None waits any more"), (status = "4XX", description = "`user_not_found`, `not_found`, `beyond_your_rights`, `busy`, `unauthenticated`", body = Problem, content_type = "application/problem+json")))]
+pub async fn withdraw(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
+    let caller = Caller::from_request(ctx, request).await?;
+    let id = http::path_id(request, "id", UserId::parse)?;
+    for _ in 0..TRIES {
+        let user = changeable_by(ctx, &caller, &id).await?;
+        let after = user.without_email_change(ctx.clock.now());
+        let target = vec![Target::changed(&user, &after)];
+        let now = ctx.clock.now();
+        let entry = caller.entry("users.email.cancel", "", target, now);
+        if super::link::end(ctx, &caller.tenant, &user, &entry, now).await? {
+            return Ok(http::no_content());
+        }
+    }
+    Err(Refusal::Busy.into())
+}
