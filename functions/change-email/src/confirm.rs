@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use muster_shared::auth::token::Verified;
 use muster_shared::context::Context;
 use muster_shared::domain::audit::Target;
+use muster_shared::domain::email::Email;
 use muster_shared::domain::field::{Fault, Fields};
 use muster_shared::domain::id::LinkId;
 use muster_shared::domain::id::Seed;
@@ -82,7 +83,7 @@ pub enum Plan {
 impl Plan {
     /// Works it out as things stand.
     pub async fn of(ctx: &Context, waiting: &Waiting) -> Result<Self, ApiError> {
-        let old = waiting.user.email.as_ref().map(|email| email.folded());
+        let old = waiting.user.email.as_ref().map(Email::folded);
         let old = old.ok_or(Refusal::NoEmail)?;
         let others = ctx.store.users_behind(&old).await?;
         let others = others
@@ -348,7 +349,7 @@ async fn commit(
 }
 
 /// The mail that tells the old address.
-fn told(waiting: &Waiting, old: &muster_shared::domain::email::Email, now: Timestamp) -> Mail {
+fn told(waiting: &Waiting, old: &Email, now: Timestamp) -> Mail {
     let seed = Seed::of(&["email-changed", waiting.link.id.as_str()]);
     let (tenant, user) = (&waiting.tenant.id, &waiting.user.id);
     Mail {

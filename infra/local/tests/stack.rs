@@ -93,6 +93,8 @@ static STAND_INS: &[&Function] = functions! {
     http "roles": echo!();
     http "groups": echo!();
     http "tenant": echo!();
+    http "edit-user": echo!();
+    http "delete-users": echo!();
     http "start-import": echo!();
     http "start-export": echo!();
     queue "import": worker!("import");
@@ -102,6 +104,7 @@ static STAND_INS: &[&Function] = functions! {
     queue "record-delivery": worker!("record-delivery");
     event "expire-invitations": |_, _| Box::pin(async { CLEANUPS.fetch_add(1, Ordering::SeqCst); Ok(Value::Null) });
     event "seal-audit": |_, _| Box::pin(async { Ok(Value::Null) });
+    event "erase-users": |_, _| Box::pin(async { Ok(Value::Null) });
     event "provision": |_, event| Box::pin(async move { Ok(event) });
     event "support": |_, event| Box::pin(async move { Ok(event) });
 };

@@ -108,8 +108,8 @@ impl Store {
         let last = page.items.last().and_then(|item| item.get(SK)?.as_s().ok());
         let last = last.and_then(|key| key.strip_prefix(&names));
         let next = last.filter(|_| page.more).map(str::to_owned);
-        let named = page.items.into_iter().map(content::<Named>);
-        let keys = named.map(|named| Ok(keys::account(tenant, &named?.account)));
+        let guards = page.items.into_iter().map(content::<Named>);
+        let keys = guards.map(|guard| Ok(keys::account(tenant, &guard?.account)));
         let keys = keys.collect::<Result<Vec<Key>, StoreError>>()?;
         let accounts = self.get_many(&keys).await?;
         Ok(ListedAccounts {
