@@ -384,6 +384,7 @@ impl World {
     ///
     /// # Panics
     /// When the table does not take it.
+    #[must_use]
     pub fn define_role(&self, tenant: &str, name: &str, permissions: &[&str]) -> String {
         let id = RoleId::derive(&Seed::of(&[tenant, name])).to_string();
         let permissions = permissions.iter().map(|one| json!({ "S": one }));
@@ -396,6 +397,7 @@ impl World {
     ///
     /// # Panics
     /// When the table does not take it.
+    #[must_use]
     pub fn make_fleet(&self, tenant: &str, name: &str) -> String {
         let id = GroupId::derive(&Seed::of(&[tenant, name])).to_string();
         let own = json!({ "kind": { "S": "fleet" } });
@@ -407,6 +409,7 @@ impl World {
     ///
     /// # Panics
     /// When the table does not take it.
+    #[must_use]
     pub fn open_account(&self, tenant: &str, name: &str, above: &[&str]) -> String {
         let seed = Seed::of(&[tenant, name, &above.join("/")]);
         let id = AccountId::derive(&seed).to_string();

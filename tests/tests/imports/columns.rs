@@ -423,7 +423,7 @@ async fn who_lost_the_power_or_the_thing_since_the_plan_gets_refusals() {
 /// A file of so many new users from a number on, of whom every tenth is to have a licence.
 fn licensed(from: usize, count: usize) -> String {
     let row = |row: usize| {
-        let product = if row % 10 == 0 { "MileOn" } else { "" };
+        let product = if row.is_multiple_of(10) { "MileOn" } else { "" };
         format!("L-{row},{product}\n")
     };
     let rows: String = (from..from + count).map(row).collect();

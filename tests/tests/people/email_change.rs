@@ -64,7 +64,7 @@ async fn code(world: &World, address: &str) -> String {
         let line = line.replace(' ', "");
         line.len() == 6 && line.bytes().all(|byte| byte.is_ascii_digit())
     };
-    let words: Vec<&str> = text.split(|c: char| c == ':' || c == '\n').collect();
+    let words: Vec<&str> = text.split([':', '\n']).collect();
     let code = words.iter().map(|line| line.trim()).find(digits);
     code.unwrap_or_else(|| panic!("{text}")).to_owned()
 }

@@ -154,7 +154,7 @@ async fn a_weak_password_is_refused_and_leaves_the_link_good() {
     }
     let _ = confirm(&world, &token, NEW).await.expect(200);
     let activation = {
-        let (company, _) = (world.company("Third").await, ());
+        let company = world.company("Third").await;
         company.owner.token.unwrap()
     };
     for wrong in ["", "x", &activation] {
@@ -170,7 +170,7 @@ async fn whoever_asks_is_answered_alike_and_only_a_person_gets_a_mail() {
     let now = world.stack.clock().now();
     let sue = company.owner.colleague("sue", "limited", &[]).await;
     change_user(&world, &company, &sue.user, |user| {
-        user.suspended_at = Some(now)
+        user.suspended_at = Some(now);
     })
     .await;
     let form = json!({ "email": "pia@drivers.example", "invite": true });

@@ -9,7 +9,7 @@ use crate::{change_user, snapshot};
 
 const ADA: &str = "ada@drivers.example";
 
-async fn invited<'w>(world: &'w World) -> (Company<'w>, String, String) {
+async fn invited(world: &World) -> (Company<'_>, String, String) {
     let company = world.company("Acme").await;
     let form = json!({ "email": ADA, "first_name": "Ada", "invite": true });
     let ada = company.owner.add(form).await;

@@ -28,13 +28,13 @@ async fn settings_count_from_their_change_on() {
     let company = world.company("North").await;
     let owner = &company.owner;
     let _ = owner.add(json!({ "external_id": "D-1" })).await;
-    let changes = json!({
+    let wanted = json!({
         "name": " Northwind ",
         "locale": "de",
         "currency": "USD",
         "policy": { "required_fields": ["phone", "phone"], "phone": "nanp10", "standard_sees": "assigned" },
     });
-    let changed = owner.patch("/v1/tenant", 1, changes).await;
+    let changed = owner.patch("/v1/tenant", 1, wanted).await;
     assert_eq!(changed.headers["etag"], "\"2\"");
     let changed = changed.expect(200);
     snapshot!("tenant_changed", changed);
