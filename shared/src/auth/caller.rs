@@ -1,7 +1,6 @@
 //! The caller: one value that every handler behind sign-in cannot do without.
 
 use jiff::Timestamp;
-use lambda_http::http::Method;
 use lambda_http::http::header::AUTHORIZATION;
 
 use super::token::{self, Access, Audience};
@@ -9,7 +8,7 @@ use crate::context::Context;
 use crate::domain::audit::{Actor, Entry, Target};
 use crate::domain::id::{AuditId, Seed, TenantId, UserId};
 use crate::domain::invitation::expired;
-use crate::domain::permission::{Permission, Rights};
+use crate::domain::permission::Permission;
 use crate::domain::powers::{Powers, Sight};
 use crate::domain::user::Status;
 use crate::error::ApiError;
@@ -22,7 +21,7 @@ pub struct Caller {
     pub tenant: TenantId,
     /// The user.
     pub user: UserId,
-    /// What the user may do: by the token when reading, by the table when changing.
+    /// What the user may do now, by the table.
     pub powers: Powers,
     /// The session.
     pub session: String,
@@ -31,8 +30,8 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Verifies the access token. For a request that changes something the user is read anew, so that a demotion,
-    /// suspension or deletion works at once.
+    /// Verifies the access token and reads the user anew, so that a demotion, suspension or deletion works at once:
+    /// for what is changed and for what is shown.
     ///
     /// # Errors
     /// When there is no valid token, or the user may not act any more.
@@ -46,20 +45,7 @@ impl Caller {
             return Err(ApiError::Unauthenticated("The access token has expired."));
         }
         let access = verified.content;
-        let powers = if matches!(*request.method(), Method::GET | Method::HEAD) {
-            let rights = Rights {
-                class: access.class,
-                roles: access.roles.clone(),
-                modules: access.modules.clone(),
-                ..Rights::default()
-            };
-            let sight = access.scope.clone();
-            (ctx.store)
-                .powers(&access.tid, &access.sub, &rights, sight)
-                .await?
-        } else {
-            present_powers(ctx, &access).await?
-        };
+        let powers = present_powers(ctx, &access).await?;
         let Access { sub, tid, sid, .. } = access;
         let seed = Seed::random()?;
         tracing::Span::current()
