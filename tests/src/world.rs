@@ -94,6 +94,9 @@ impl Answer {
     }
 }
 
+/// Items of the table by partition and sort key, as `DynamoDB` writes them.
+pub type Table = BTreeMap<(String, String), Value>;
+
 /// A JSON string's text.
 ///
 /// # Panics
@@ -170,6 +173,34 @@ impl World {
         }
     }
 
+    /// Everything in the table whose partition and sort key pass: for a look past the functions.
+    ///
+    /// # Panics
+    /// When it cannot be read.
+    #[must_use]
+    pub fn table(&self, passes: impl Fn(&str, &str) -> bool) -> Table {
+        let (mut table, mut start) = (Table::new(), Value::Null);
+        loop {
+            let mut request = json!({ "TableName": "muster" });
+            if !start.is_null() {
+                request["ExclusiveStartKey"] = start;
+            }
+            let request = serde_json::from_value(request).unwrap_or_else(|error| panic!("{error}"));
+            let page = self.stack.database().scan(request);
+            let mut page = json!(page.unwrap_or_else(|error| panic!("{error}")));
+            for item in page["Items"].as_array().into_iter().flatten() {
+                let (pk, sk) = (text(&item["PK"]["S"]), text(&item["SK"]["S"]));
+                if passes(&pk, &sk) {
+                    table.insert((pk, sk), item.clone());
+                }
+            }
+            start = page["LastEvaluatedKey"].take();
+            if start.is_null() {
+                return table;
+            }
+        }
+    }
+
     /// Somebody who is not signed in.
     #[must_use]
     pub fn nobody(&self) -> Actor<'_> {
@@ -239,33 +270,6 @@ impl World {
         link.unwrap_or_else(|| panic!("no link in {}", newest.text))
     }
 
-    /// Every item of the table, by its key.
-    ///
-    /// # Panics
-    /// When the table cannot be read.
-    #[must_use]
-    pub fn items(&self) -> BTreeMap<String, Value> {
-        let context = self.stack.context("add-user");
-        let context = context.unwrap_or_else(|| panic!("no function adds users"));
-        let mut request = json!({ "TableName": context.config.table });
-        let mut items = BTreeMap::new();
-        loop {
-            let scan = serde_json::from_value(request.clone());
-            let scan = scan.unwrap_or_else(|error| panic!("{error}"));
-            let page = self.stack.database().scan(scan);
-            let page = page.unwrap_or_else(|error| panic!("{error}"));
-            let page = serde_json::to_value(page).unwrap_or_else(|error| panic!("{error}"));
-            for item in page["Items"].as_array().into_iter().flatten() {
-                let key = format!("{} {}", text(&item["PK"]["S"]), text(&item["SK"]["S"]));
-                items.insert(key, item.clone());
-            }
-            if page["LastEvaluatedKey"].is_null() {
-                return items;
-            }
-            request["ExclusiveStartKey"] = page["LastEvaluatedKey"].clone();
-        }
-    }
-
     /// Who did an operation to whom, oldest first, by a tenant's audit trail: `user usr_… -> usr_…`.
     #[must_use]
     pub fn audited(&self, tenant: &str, operation: &str) -> Vec<String> {
@@ -280,12 +284,11 @@ impl World {
                 .collect();
             format!("{} -> {}", who.join(" "), targets.join(" "))
         };
-        let items = self.items().into_iter();
-        items
-            .filter(|(key, item)| {
-                key.starts_with(&prefix) && item["operation"]["S"].as_str() == Some(operation)
-            })
-            .map(|(_, item)| line(&item))
+        let trail = self.table(|pk, _| pk.starts_with(&prefix));
+        let entries = trail.values();
+        entries
+            .filter(|entry| entry["operation"]["S"].as_str() == Some(operation))
+            .map(line)
             .collect()
     }
 

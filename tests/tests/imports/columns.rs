@@ -501,8 +501,8 @@ async fn chunks_that_run_at_once_never_take_a_seat_too_many_nor_leave_a_row_half
     assert_eq!(seats(owner, miles).await, (50, 50));
     assert_eq!(json!(world.stack.dead_letters()), json!([]));
     // A row that found no seat added no user either.
-    let named = super::table(&world, |_, sk| sk.starts_with("EXT#"));
+    let named = world.table(|_, sk| sk.starts_with("EXT#"));
     assert_eq!(named.len(), 1_400);
-    let codes = super::table(&world, |pk, _| pk.starts_with("K#"));
+    let codes = world.table(|pk, _| pk.starts_with("K#"));
     assert_eq!(codes.len(), 50);
 }

@@ -19,7 +19,7 @@ use muster_shared::store::transaction::Transaction;
 use muster_tests::world::{World, text};
 use serde_json::{Value, json};
 
-use super::{Table, download, show, table};
+use super::{Table, download, show};
 
 /// What the workers of these tests are built from.
 type Contexts = OnceLock<BTreeMap<&'static str, Arc<Context>>>;
@@ -94,7 +94,7 @@ async fn busy_import(world: &World) -> (Value, String, Table) {
     let done = owner.commit_import(&ready).await;
     let report = download(world, &done["report_url"]).await;
     let tenant = company.tenant;
-    let table = table(world, |pk, _| pk.starts_with(&format!("T#{tenant}")));
+    let table = world.table(|pk, _| pk.starts_with(&format!("T#{tenant}")));
     (show(owner, &ready).await, report, timeless(table))
 }
 
@@ -306,9 +306,7 @@ mod killed {
                 .unwrap()["S"],
         );
         let tenant = tenant.split('#').nth(1).unwrap().to_owned();
-        disturbed.2 = timeless(table(&world, |pk, _| {
-            pk.starts_with(&format!("T#{tenant}"))
-        }));
+        disturbed.2 = timeless(world.table(|pk, _| pk.starts_with(&format!("T#{tenant}"))));
 
         assert_same(disturbed, busy_import(&World::start().await).await);
     }

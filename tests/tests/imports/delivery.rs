@@ -5,7 +5,7 @@ use muster_local::Options;
 use muster_tests::world::{World, text};
 use serde_json::json;
 
-use super::{audited, data, download, import, new_users, outcomes, put, show, table, user};
+use super::{audited, data, download, import, new_users, outcomes, put, show, user};
 
 #[tokio::test]
 async fn events_delivered_three_times_in_random_order_change_nothing() {
@@ -40,13 +40,13 @@ async fn events_delivered_three_times_in_random_order_change_nothing() {
         (&json!("done"), &json!("done_with_errors"))
     );
 
-    let before = table(&world, |_, _| true);
+    let before = world.table(|_, _| true);
     for _ in 0..3 {
         world.stack.redeliver_all();
         world.stack.settled().await;
         assert_eq!(json!(world.stack.dead_letters()), json!([]));
     }
-    assert_eq!(table(&world, |_, _| true), before);
+    assert_eq!(world.table(|_, _| true), before);
     assert_eq!(
         download(&world, &show(owner, &first).await["report_url"]).await,
         report
@@ -149,7 +149,7 @@ async fn a_plan_of_several_chunks_is_carried_out_whole() {
         (&done["state"], &done["done"]),
         (&json!("done_with_errors"), &done["planned"])
     );
-    let chunks = table(&world, |pk, sk| pk.starts_with("C#") && sk == "CHUNK");
+    let chunks = world.table(|pk, sk| pk.starts_with("C#") && sk == "CHUNK");
     let finished = chunks
         .values()
         .filter(|chunk| chunk["finished"]["BOOL"] == true && chunk.get("outbox").is_none());
@@ -188,7 +188,7 @@ async fn a_plan_of_many_megabytes_is_cut_where_changes_stand_far_apart() {
     );
     let plan = super::rows(&download(&world, &done["plan_url"]).await);
     assert_eq!((plan.len(), super::rows(&report).len()), (14, 14));
-    let chunks = table(&world, |pk, sk| pk.starts_with("C#") && sk == "CHUNK");
+    let chunks = world.table(|pk, sk| pk.starts_with("C#") && sk == "CHUNK");
     assert_eq!(
         chunks.len(),
         1 + 3,

@@ -18,48 +18,18 @@ mod crash;
 mod delivery;
 mod drop;
 
-use std::collections::BTreeMap;
-
 use jiff::SignedDuration;
-use muster_tests::world::{Actor, World, text};
-use serde_json::{Value, json};
-
-/// The items of the table by key.
-type Table = BTreeMap<(String, String), Value>;
-
-/// Everything in the table whose key passes.
-fn table(world: &World, passes: impl Fn(&str, &str) -> bool) -> Table {
-    let (mut table, mut start) = (Table::new(), Value::Null);
-    loop {
-        let mut request = json!({ "TableName": "muster" });
-        if !start.is_null() {
-            request["ExclusiveStartKey"] = start;
-        }
-        let request = serde_json::from_value(request).unwrap();
-        let mut page = json!(world.stack.database().scan(request).unwrap());
-        for item in page["Items"].as_array().unwrap() {
-            let (pk, sk) = (text(&item["PK"]["S"]), text(&item["SK"]["S"]));
-            if passes(&pk, &sk) {
-                table.insert((pk, sk), item.clone());
-            }
-        }
-        start = page["LastEvaluatedKey"].take();
-        if start.is_null() {
-            return table;
-        }
-    }
-}
+use muster_tests::world::{Actor, Table, World, text};
+use serde_json::Value;
 
 /// All that an import may change beyond its own bookkeeping: users, guards, invitations, people, mails.
 fn data(world: &World) -> Table {
-    table(world, |pk, sk| {
-        !pk.starts_with("C#") && !pk.contains("#A#") && !sk.starts_with("IMPORT#")
-    })
+    world.table(|pk, sk| !pk.starts_with("C#") && !pk.contains("#A#") && !sk.starts_with("IMPORT#"))
 }
 
 /// How often an operation stands in the audit trail.
 fn audited(world: &World, operation: &str) -> usize {
-    let trail = table(world, |pk, _| pk.contains("#A#"));
+    let trail = world.table(|pk, _| pk.contains("#A#"));
     let entries = trail.values();
     entries
         .filter(|entry| entry["operation"]["S"] == operation)
