@@ -73,6 +73,7 @@ fn merged() -> OpenApi {
         delete_users::api(),
         accounts::api(),
         invite::api(),
+        overview::api(),
         resend::api(),
         revoke::api(),
         reset_password::api(),

@@ -92,6 +92,7 @@ static STAND_INS: &[&Function] = functions! {
     http "revoke": echo!();
     http "roles": echo!();
     http "groups": echo!();
+    http "overview": echo!();
     http "tenant": echo!();
     http "edit-user": echo!();
     http "delete-users": echo!();
@@ -100,6 +101,7 @@ static STAND_INS: &[&Function] = functions! {
     queue "import": worker!("import");
     queue "import-chunk": worker!("import-chunk");
     queue "export": worker!("export");
+    queue "count-users": worker!("count-users");
     queue "send-mail": worker!("send-mail");
     queue "record-delivery": worker!("record-delivery");
     event "expire-invitations": |_, _| Box::pin(async { CLEANUPS.fetch_add(1, Ordering::SeqCst); Ok(Value::Null) });

@@ -18,6 +18,7 @@ pub mod leaving;
 pub mod letter;
 pub mod licence;
 pub mod link;
+pub mod overview;
 pub mod password;
 pub mod permission;
 pub mod person;

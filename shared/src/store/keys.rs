@@ -368,6 +368,19 @@ pub fn read_chunk(pk: &str) -> Option<(TenantId, ImportId, PlanId, u32)> {
     ))
 }
 
+/// What the overview knows.
+#[must_use]
+pub fn overview(tenant: &TenantId) -> Key {
+    Key::new(tenant_partition(tenant), "OVERVIEW")
+}
+
+/// Reads back whose overview stands at a key.
+#[must_use]
+pub fn read_overview(pk: &str, sk: &str) -> Option<TenantId> {
+    let tenant = pk.strip_prefix("T#").filter(|_| sk == "OVERVIEW")?;
+    TenantId::parse(tenant).ok()
+}
+
 /// An export.
 #[must_use]
 pub fn export(tenant: &TenantId, export: &ExportId) -> Key {

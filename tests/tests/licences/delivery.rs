@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{crew, items, outcomes};
 
 /// SES tells that something happened to the newest mail to an address.
-async fn tell(world: &World, address: &str, what: &str) {
+pub async fn tell(world: &World, address: &str, what: &str) {
     post_event(world, json!({ "to": address, "type": what })).await;
 }
 

@@ -14,6 +14,7 @@ mod expiry;
 mod exporting;
 mod inviting;
 mod mailing;
+mod overview;
 mod resending;
 mod seats;
 

@@ -218,6 +218,8 @@ pub const OPERATIONS: &[Operation] = &[
     Operation::of_thing("GET /v1/accounts/{id}", "account", NOTHING),
     Operation::of_thing("GET /v1/accounts/{id}", "spare account", NOTHING)
         .doing("of another customer"),
+    Operation::plain("GET /v1/overview", NOTHING),
+    Operation::plain("POST /v1/overview/count", EMPTY),
     Operation::plain("GET /v1/audit", NOTHING),
     Operation::plain("GET /v1/audit/seals", NOTHING),
     Operation::plain("GET /v1/audit/verification", NOTHING),

@@ -1,0 +1,5 @@
+//! Tells how many users stand where.
+
+fn main() -> Result<(), lambda_runtime::Error> {
+    muster_shared::lambda::serve(&overview::FUNCTION)
+}
