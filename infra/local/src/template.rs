@@ -658,7 +658,7 @@ mod tests {
                 template.rules.len(),
                 template.outbox.len()
             ),
-            (3, 2, 1)
+            (4, 2, 1)
         );
     }
 
