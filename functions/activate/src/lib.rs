@@ -13,12 +13,13 @@ use muster_shared::domain::invitation::{Invitation, LinkFacts, LinkState, judge}
 use muster_shared::domain::password::Password;
 use muster_shared::domain::person::{Membership, Person};
 use muster_shared::domain::refusal::Refusal;
-use muster_shared::domain::tenant::Tenant;
+use muster_shared::domain::tenant::{Product, Tenant};
 use muster_shared::domain::text::Username;
 use muster_shared::domain::throttle::Source;
 use muster_shared::domain::user::User;
 use muster_shared::error::{ApiError, Internal, Problem};
 use muster_shared::http::guessing::{self, Guess};
+use muster_shared::http::views::AppLinkView;
 use muster_shared::http::{self, Request, Response};
 use muster_shared::lambda::{Function, off_thread};
 use muster_shared::store::transaction::Transaction;
@@ -90,6 +91,22 @@ struct InvitationAccepted {
     username: String,
     /// Or this.
     email: String,
+    /// The apps that wait for the person, by name: each is fetched and given its code.
+    apps: Vec<AppView>,
+}
+
+/// An app that the person has a licence of.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = WaitingApp)]
+struct AppView {
+    /// Its name.
+    #[schema(example = "MileOn")]
+    name: String,
+    /// Where it is to be had.
+    links: Vec<AppLinkView>,
+    /// The code that it asks for, as in the mail.
+    #[schema(example = "7K3Q-9ZAB-0C1D-2E3F")]
+    code: String,
 }
 
 async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
@@ -216,12 +233,13 @@ async fn activate(
         }
     };
     for _ in 0..TRIES {
+        let apps = apps(ctx, &tenant, &valid.user).await?;
         match commit(ctx, &tenant, &valid, &credentials).await? {
             None => {
                 if credentials.new {
                     guessing::learn_place(ctx, &credentials.person, source).await;
                 }
-                return Ok(accepted(&tenant, &valid, &credentials));
+                return Ok(accepted(&tenant, &valid, &credentials, apps));
             }
             Some(Hindrance::UsernameTaken) => return Err(Refusal::UsernameTaken.into()),
             Some(Hindrance::Moved) => (_, valid) = self::valid(follow(ctx, &token).await?)?,
@@ -408,12 +426,35 @@ async fn commit(
     }))
 }
 
-fn accepted(tenant: &Tenant, valid: &Valid, credentials: &Credentials) -> InvitationAccepted {
+/// The apps that the user has a licence of.
+async fn apps(ctx: &Context, tenant: &Tenant, user: &User) -> Result<Vec<AppView>, ApiError> {
+    if user.licences.is_empty() {
+        return Ok(Vec::new());
+    }
+    let products = ctx.store.products(&tenant.id).await?.into_iter();
+    let app = |product: Product| {
+        let licence = user.licences.get(&product.id)?;
+        Some(AppView {
+            name: product.name.to_string(),
+            links: product.links.iter().map(AppLinkView::from).collect(),
+            code: licence.code.shown(),
+        })
+    };
+    Ok(products.filter_map(app).collect())
+}
+
+fn accepted(
+    tenant: &Tenant,
+    valid: &Valid,
+    credentials: &Credentials,
+    apps: Vec<AppView>,
+) -> InvitationAccepted {
     InvitationAccepted {
         tenant: tenant.id.to_string(),
         tenant_name: tenant.name.to_string(),
         user: valid.user.id.to_string(),
         username: credentials.person.username.to_string(),
         email: valid.email.to_string(),
+        apps,
     }
 }

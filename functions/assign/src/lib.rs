@@ -12,7 +12,7 @@ use muster_shared::domain::tenant::Product;
 use muster_shared::domain::user::User;
 use muster_shared::error::{ApiError, Problem};
 use muster_shared::http::forms::user_ids;
-use muster_shared::http::views::{OutcomeView, Outcomes};
+use muster_shared::http::views::{AppLinkView, OutcomeView, Outcomes};
 use muster_shared::http::{self, Request, Response};
 use muster_shared::lambda::Function;
 use muster_shared::store::bulk::{BulkChange, Part};
@@ -61,18 +61,7 @@ struct ProductView {
     /// Seats left.
     remaining: u32,
     /// Where the app is to be had.
-    links: Vec<LinkView>,
-}
-
-/// Where an app is to be had.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[schema(as = AppLink)]
-struct LinkView {
-    /// What the link is called.
-    #[schema(example = "Google Play")]
-    label: String,
-    /// Where it leads.
-    url: String,
+    links: Vec<AppLinkView>,
 }
 
 /// The company's products.
@@ -99,17 +88,13 @@ struct Assigned {
 
 impl From<Product> for ProductView {
     fn from(product: Product) -> Self {
-        let links = product.links.iter().map(|link| LinkView {
-            label: link.label.to_string(),
-            url: link.url.to_string(),
-        });
         Self {
             id: product.id.to_string(),
             name: product.name.to_string(),
             seats: product.seats,
             used: product.used,
             remaining: product.remaining(),
-            links: links.collect(),
+            links: product.links.iter().map(AppLinkView::from).collect(),
         }
     }
 }

@@ -11,7 +11,7 @@ use muster_shared::domain::invitation::MailState;
 use muster_shared::domain::licence::LicenceState;
 use muster_shared::domain::permission::{Class, Permission, Role};
 use muster_shared::domain::text::{MOST_FOLDED, fold};
-use muster_shared::domain::user::{Kind, Status};
+use muster_shared::domain::user::{Kind, Status, User};
 use muster_shared::error::{ApiError, Problem};
 use muster_shared::http::views::UserView;
 use muster_shared::http::{self, Request, Response};
@@ -32,6 +32,16 @@ struct Api;
 #[must_use]
 pub fn api() -> utoipa::openapi::OpenApi {
     Api::openapi()
+}
+
+/// The user who is signed in.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Me)]
+struct MeView {
+    #[serde(flatten)]
+    user: UserView,
+    /// What the user may do: for all whom it sees, or, by `accounts.manage`, for those in accounts.
+    permissions: Vec<Permission>,
 }
 
 /// Which users, and from where on.
@@ -133,30 +143,34 @@ async fn list(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
 async fn one(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
     let id = http::path_id(request, "id", UserId::parse)?;
-    show(ctx, &caller, &id).await
+    let user = seen(ctx, &caller, &id).await?;
+    http::tagged(&view(ctx, &caller, &user), user.version)
 }
 
 /// Show the caller
 #[utoipa::path(get, path = "/v1/me", operation_id = "showCaller", tag = "Users",
-    responses((status = 200, description = "The user who is signed in", body = UserView, headers(("ETag" = String, description = "The version"))), (status = "4XX", description = "`unauthenticated`", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The user who is signed in", body = MeView, headers(("ETag" = String, description = "The version"))), (status = "4XX", description = "`unauthenticated`", body = Problem, content_type = "application/problem+json")))]
 async fn me(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
-    show(ctx, &caller, &caller.user).await
+    let user = seen(ctx, &caller, &caller.user).await?;
+    let me = MeView {
+        user: view(ctx, &caller, &user),
+        permissions: (Permission::ALL.into_iter())
+            .filter(|permission| caller.powers.permit_for_some(*permission))
+            .collect(),
+    };
+    http::tagged(&me, user.version)
 }
 
-async fn show(ctx: &Context, caller: &Caller, id: &UserId) -> Result<Response, ApiError> {
-    let user = ctx
-        .store
-        .user(&caller.tenant, id)
-        .await?
-        .filter(|user| caller.powers.sees(user))
-        .ok_or(ApiError::NotFound)?;
-    let view = UserView::new(
-        &user,
-        ctx.clock.now(),
-        caller.powers.permit(Permission::LicencesAssign),
-    );
-    http::tagged(&view, user.version)
+async fn seen(ctx: &Context, caller: &Caller, id: &UserId) -> Result<User, ApiError> {
+    let user = ctx.store.user(&caller.tenant, id).await?;
+    user.filter(|user| caller.powers.sees(user))
+        .ok_or(ApiError::NotFound)
+}
+
+fn view(ctx: &Context, caller: &Caller, user: &User) -> UserView {
+    let with_codes = caller.powers.permit(Permission::LicencesAssign);
+    UserView::new(user, ctx.clock.now(), with_codes)
 }
 
 /// The parameters as read.

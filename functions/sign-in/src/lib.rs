@@ -9,11 +9,11 @@ use muster_shared::domain::id::{Seed, TenantId};
 use muster_shared::domain::invitation::expired;
 use muster_shared::domain::password::Password;
 use muster_shared::domain::person::{Membership, Person};
-use muster_shared::domain::session::{IDLE, RefreshToken, Session};
+use muster_shared::domain::session::{IDLE, RefreshToken, Replaced, Session, Standing};
 use muster_shared::domain::user::{Status, User};
 use muster_shared::error::{ApiError, Internal, Problem};
 use muster_shared::http::guessing::Guess;
-use muster_shared::http::{self, Request, Response};
+use muster_shared::http::{self, Request, Response, session_cookie};
 use muster_shared::lambda::{Function, off_thread};
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
@@ -32,6 +32,17 @@ pub fn api() -> utoipa::openapi::OpenApi {
     Api::openapi()
 }
 
+/// Where the refresh token goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum RefreshIn {
+    /// Into the answer's body.
+    #[default]
+    Body,
+    /// Into a cookie that only the browser sees, for pages.
+    Cookie,
+}
+
 /// Who signs in.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -45,14 +56,17 @@ struct SignIn {
     /// Which company, for a person who is a member of several.
     #[schema(example = "tnt_0zk0m7v2q8x1c9dj")]
     tenant: Option<String>,
+    /// Where the refresh token goes.
+    #[serde(default)]
+    refresh: RefreshIn,
 }
 
 /// Who goes on.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Refresh {
-    /// The refresh token of the last answer; good for one use.
-    refresh_token: String,
+    /// The refresh token of the last answer; good for one use. Left out by a page: the browser sends its cookie.
+    refresh_token: Option<String>,
 }
 
 /// A session, or the companies to choose from.
@@ -77,8 +91,9 @@ struct SessionView {
     /// Seconds until the access token ends.
     #[schema(example = 900)]
     expires_in: i64,
-    /// Buys the next access token, once.
-    refresh_token: String,
+    /// Buys the next access token, once; left out where it is in a cookie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
     /// The company signed in to.
     tenant: String,
     /// The user signed in.
@@ -100,6 +115,9 @@ struct Switch {
     /// Which company.
     #[schema(example = "tnt_0zk0m7v2q8x1c9dj")]
     tenant: String,
+    /// Where the refresh token goes.
+    #[serde(default)]
+    refresh: RefreshIn,
 }
 
 /// A company to choose.
@@ -161,6 +179,7 @@ async fn sign_in(ctx: &Context, request: &Request) -> Result<Response, ApiError>
         login,
         password,
         tenant,
+        refresh,
     } = http::parse_json(request)?;
     let mut fields = Fields::new();
     let password = fields.take("password", Password::presented(password));
@@ -179,8 +198,7 @@ async fn sign_in(ctx: &Context, request: &Request) -> Result<Response, ApiError>
     guess.right(ctx, &person).await;
     if open.len() == 1 {
         let (membership, user) = open.remove(0);
-        let session = begin(ctx, &membership.tenant, &user).await?;
-        return http::ok(&SignedIn::Session(session));
+        return begin(ctx, &membership.tenant, &user).await?.answer(refresh);
     }
     http::ok(&SignedIn::Choose(choices(ctx, open).await?))
 }
@@ -231,11 +249,31 @@ async fn open_memberships(
     Ok(open)
 }
 
-async fn begin(ctx: &Context, tenant: &TenantId, user: &User) -> Result<SessionView, ApiError> {
+/// A session with the token by which it goes on.
+struct Begun {
+    view: SessionView,
+    token: RefreshToken,
+}
+
+impl Begun {
+    fn answer(self, refresh: RefreshIn) -> Result<Response, ApiError> {
+        let Self { mut view, token } = self;
+        match refresh {
+            RefreshIn::Body => {
+                view.refresh_token = Some(token.reveal());
+                http::ok(&view)
+            }
+            RefreshIn::Cookie => Ok(session_cookie::with_token(http::ok(&view)?, &token)),
+        }
+    }
+}
+
+async fn begin(ctx: &Context, tenant: &TenantId, user: &User) -> Result<Begun, ApiError> {
     let now = ctx.clock.now();
     let token = RefreshToken::first(&Seed::random()?);
     let session = Session {
         token: token.token_hash(),
+        replaced: None,
         tenant: tenant.clone(),
         user: user.id.clone(),
         begun_under: user.sessions,
@@ -247,19 +285,19 @@ async fn begin(ctx: &Context, tenant: &TenantId, user: &User) -> Result<SessionV
         // The session stands; only the list shows an older time.
         tracing::warn!(%fault, "the sign-in could not be noted");
     }
-    view(ctx, tenant, user, &token).await
+    go_on(ctx, tenant, user, token).await
 }
 
 fn idle_end(now: Timestamp) -> Timestamp {
     now.saturating_add(IDLE).unwrap_or(Timestamp::MAX)
 }
 
-async fn view(
+async fn go_on(
     ctx: &Context,
     tenant: &TenantId,
     user: &User,
-    token: &RefreshToken,
-) -> Result<SessionView, ApiError> {
+    token: RefreshToken,
+) -> Result<Begun, ApiError> {
     let access = Access {
         sub: user.id.clone(),
         tid: tenant.clone(),
@@ -276,51 +314,91 @@ async fn view(
         .now()
         .saturating_add(ACCESS)
         .unwrap_or(Timestamp::MAX);
-    Ok(SessionView {
+    let view = SessionView {
         access_token: token::sign(ctx, Audience::Api, &access, expires_at)?,
         token_type: "Bearer".to_owned(),
         expires_in: ACCESS.as_secs(),
-        refresh_token: token.reveal(),
+        refresh_token: None,
         tenant: tenant.to_string(),
         user: user.id.to_string(),
-    })
+    };
+    Ok(Begun { view, token })
 }
 
 /// Refresh
 ///
-/// Buys the next access token. Each refresh token is good for one use; using one twice ends the session.
+/// Buys the next access token. Each refresh token is good for one use; using one twice ends the session. A browser may
+/// present the token of its cookie again within 10 seconds, because it cannot tell whether an answer was lost; it gets the
+/// same next one.
 #[utoipa::path(post, path = "/v1/sessions/refresh", operation_id = "refreshSession", tag = "Sessions", request_body = Refresh, security(()),
     responses((status = 200, description = "The session goes on", body = SessionView), (status = "4XX", description = "`unauthenticated`, `malformed_request`", body = Problem, content_type = "application/problem+json")))]
 async fn refresh(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
-    const OVER: ApiError = ApiError::Unauthenticated("The session is over; sign in again.");
     let Refresh { refresh_token } = http::parse_json(request)?;
-    let token = RefreshToken::parse(&refresh_token).ok_or(OVER)?;
+    let (text, refresh) = match &refresh_token {
+        Some(text) => (Some(text.as_str()), RefreshIn::Body),
+        None => (session_cookie::presented(request), RefreshIn::Cookie),
+    };
+    let token = text.and_then(RefreshToken::parse).ok_or(OVER)?;
     let now = ctx.clock.now();
-    let session = ctx
-        .store
-        .session(&token)
-        .await?
+    let (session, user) = standing_session(ctx, &token, now).await?;
+    let next = match session.standing(&token, now) {
+        Standing::Current => rotated(ctx, &token, refresh, now).await?,
+        Standing::JustReplaced(replaced) if refresh == RefreshIn::Cookie => {
+            token.successor(replaced)
+        }
+        Standing::JustReplaced(_) | Standing::Spent => {
+            ctx.store.end_session(token.family_hash().as_str()).await?;
+            return Err(OVER);
+        }
+    };
+    let begun = go_on(ctx, &session.tenant, &user, next).await?;
+    begun.answer(refresh)
+}
+
+const OVER: ApiError = ApiError::Unauthenticated("The session is over; sign in again.");
+
+/// The session that a token belongs to, and its user, as long as they may go on.
+async fn standing_session(
+    ctx: &Context,
+    token: &RefreshToken,
+    now: Timestamp,
+) -> Result<(Session, User), ApiError> {
+    let session = ctx.store.session(token).await?;
+    let session = session
         .filter(|session| !expired(session.expires_at, now))
         .ok_or(OVER)?;
-    let user = ctx
-        .store
-        .user(&session.tenant, &session.user)
-        .await?
-        .filter(|user| user.status(now) == Status::Active && user.sessions == session.begun_under);
-    let (Some(user), true) = (user, session.token == token.token_hash()) else {
-        // A token that was used before, or a user who may not act any more: the whole family ends.
+    let user = ctx.store.user(&session.tenant, &session.user).await?;
+    let acts =
+        |user: &User| user.status(now) == Status::Active && user.sessions == session.begun_under;
+    let Some(user) = user.filter(acts) else {
         ctx.store.end_session(token.family_hash().as_str()).await?;
         return Err(OVER);
     };
-    let next = token.next(&Seed::random()?);
-    if !ctx
+    Ok((session, user))
+}
+
+/// Replaces a token by its successor. Where a browser has done so twice at once, both get the same one.
+async fn rotated(
+    ctx: &Context,
+    token: &RefreshToken,
+    refresh: RefreshIn,
+    now: Timestamp,
+) -> Result<RefreshToken, ApiError> {
+    let replaced = Replaced::new(token, &Seed::random()?, now);
+    if ctx
         .store
-        .rotate_session(&token, &next, idle_end(now))
+        .rotate_session(token, &replaced, idle_end(now))
         .await?
     {
-        return Err(OVER);
+        return Ok(token.successor(&replaced));
     }
-    http::ok(&view(ctx, &session.tenant, &user, &next).await?)
+    let session = ctx.store.session(token).await?.ok_or(OVER)?;
+    match session.standing(token, now) {
+        Standing::JustReplaced(replaced) if refresh == RefreshIn::Cookie => {
+            Ok(token.successor(replaced))
+        }
+        _ => Err(OVER),
+    }
 }
 
 /// List the companies
@@ -342,14 +420,14 @@ async fn tenants(ctx: &Context, request: &Request) -> Result<Response, ApiError>
     responses((status = 200, description = "The session in the other company", body = SessionView), (status = "4XX", description = "`not_found`, `invalid_fields`, `malformed_request`, `unauthenticated`", body = Problem, content_type = "application/problem+json")))]
 async fn switch(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
-    let Switch { tenant } = http::parse_json(request)?;
+    let Switch { tenant, refresh } = http::parse_json(request)?;
     let tenant = TenantId::parse(&tenant).map_err(|fault| ApiError::field("tenant", &fault))?;
     let person = person_of(ctx, &caller).await?;
     let open = open_memberships(ctx, &person, Some(&tenant)).await?;
     let (_, user) = open.first().ok_or(ApiError::NotFound)?;
-    let session = begin(ctx, &tenant, user).await?;
+    let begun = begin(ctx, &tenant, user).await?;
     ctx.store.end_session(&caller.session).await?;
-    http::ok(&session)
+    begun.answer(refresh)
 }
 
 /// The person behind the caller.
@@ -368,7 +446,10 @@ async fn person_of(ctx: &Context, caller: &Caller) -> Result<Person, ApiError> {
 async fn sign_out(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
     ctx.store.end_session(&caller.session).await?;
-    Ok(http::no_content())
+    Ok(match session_cookie::presented(request) {
+        Some(_) => session_cookie::without_token(http::no_content()),
+        None => http::no_content(),
+    })
 }
 
 /// Published keys

@@ -1,11 +1,11 @@
 //! What only the local stack has, under `/local`: the inbox, SES events, support's door and the clock.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use jiff::{SignedDuration, Timestamp};
@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::bus::Bus;
+use crate::demo::Demo;
 use crate::inbox::{Inbox, Mail};
 use crate::invoke::{Functions, InvocationError};
 use crate::problem::Problem;
@@ -49,6 +50,12 @@ pub struct LocalApi {
     pub schedules: Arc<Schedules>,
     /// The clock.
     pub clock: Clock,
+    /// Where S3 answers.
+    pub s3_url: String,
+    /// Where `DynamoDB` answers.
+    pub dynamodb_url: String,
+    /// How to sign in to the demo tenant, once there is one.
+    pub demo: OnceLock<Demo>,
 }
 
 type Local = State<Arc<LocalApi>>;
@@ -56,7 +63,8 @@ type Local = State<Arc<LocalApi>>;
 /// The routes.
 pub fn routes(parts: Arc<LocalApi>) -> Router {
     Router::new()
-        .route("/", get(start_page))
+        .route("/local", get(async || Redirect::permanent("/local/")))
+        .route("/local/", get(start_page))
         .route("/local/inbox", get(inbox_page))
         .route("/local/inbox.json", get(inbox))
         .route("/local/inbox/{id}", get(mail_page))
@@ -69,13 +77,15 @@ pub fn routes(parts: Arc<LocalApi>) -> Router {
         .with_state(parts)
 }
 
-fn page(name: &str, values: PageValue) -> Response {
+/// A page of the local stack's own.
+pub fn page(name: &str, values: PageValue) -> Response {
     let mut pages = Environment::new();
     let added = [
         ("base.html", include_str!("pages/base.html")),
         ("start.html", include_str!("pages/start.html")),
         ("inbox.html", include_str!("pages/inbox.html")),
         ("mail.html", include_str!("pages/mail.html")),
+        ("no-console.html", include_str!("pages/no-console.html")),
     ]
     .into_iter()
     .try_for_each(|(name, source)| pages.add_template(name, source));
@@ -102,7 +112,13 @@ fn invalid(detail: impl Into<String>) -> Problem {
 async fn start_page(State(local): Local) -> Response {
     page(
         "start.html",
-        context! { support => local.support.clone(), now => local.clock.now().to_string() },
+        context! {
+            support => local.support.clone(),
+            now => local.clock.now().to_string(),
+            s3 => local.s3_url.clone(),
+            dynamodb => local.dynamodb_url.clone(),
+            demo => local.demo.get().map(|demo| PageValue::from(Serde(demo))),
+        },
     )
 }
 

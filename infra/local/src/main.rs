@@ -29,6 +29,9 @@ struct Arguments {
     /// Write there, once Muster answers, how to reach it (JSON)
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
+    /// The folder of the built console, by default where `make console` puts it
+    #[arg(long, value_name = "DIR")]
+    console: Option<PathBuf>,
     /// What to log, for example `info` or `warn,muster_shared=debug`
     #[arg(long, value_name = "FILTER", default_value = "warn,dynoxide=error")]
     log: String,
@@ -56,16 +59,21 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         signal(SignalKind::interrupt())?,
         signal(SignalKind::terminate())?,
     );
+    let defaults = Options::default();
     let options = Options {
         listen: arguments.listen,
         data: (!arguments.memory).then_some(arguments.data),
         demo: !arguments.no_demo,
         clock: Clock::shifted(),
+        console: arguments
+            .console
+            .unwrap_or_else(|| defaults.console.clone()),
         ready_file: arguments.ready_file,
-        ..Options::default()
+        ..defaults
     };
+    let has_console = options.console.join("index.html").exists();
     let stack = start(options, functions::ALL).await?;
-    welcome(&stack)?;
+    welcome(&stack, has_console)?;
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
@@ -74,9 +82,16 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn welcome(stack: &Stack) -> io::Result<()> {
+fn welcome(stack: &Stack, has_console: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "Muster answers at {}", stack.url)?;
+    if !has_console {
+        writeln!(
+            out,
+            "  console      is not built: `make console` does that, with Node.js"
+        )?;
+    }
+    writeln!(out, "  what is where {}/local/", stack.url)?;
     writeln!(out, "  mails sent   {}/local/inbox", stack.url)?;
     writeln!(
         out,

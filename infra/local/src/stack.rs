@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::cloudformation::TemplateError;
-use crate::console;
+use crate::console::{self, Console};
 use crate::contexts;
 use crate::data_dir::{DataDir, DataDirError, write_whole};
 use crate::demo::{Demo, DemoError};
@@ -27,7 +27,6 @@ use crate::gateway::Gateway;
 use crate::inbox::Inbox;
 use crate::invoke::{Functions, InvocationError};
 use crate::local_api::{self, LocalApi};
-use crate::problem::Problem;
 use crate::queue::DeadLetter;
 use crate::s3::BucketError;
 use crate::schedule::Schedules;
@@ -50,6 +49,8 @@ pub struct Options {
     pub demo: bool,
     /// The time by which everything runs.
     pub clock: Clock,
+    /// The folder of the built console, looked into when it is asked for.
+    pub console: PathBuf,
     /// Where to write, once the stack answers, how to reach it.
     pub ready_file: Option<PathBuf>,
     /// Whether every answer says what it consumed of the table's capacity.
@@ -66,6 +67,7 @@ impl Default for Options {
             data: None,
             demo: false,
             clock: Clock::shifted(),
+            console: console::built(),
             ready_file: None,
             meter: false,
             keep_history: false,
@@ -214,12 +216,15 @@ pub async fn start(options: Options, code: &[&'static Function]) -> Result<Stack
         queues,
         schedules,
         clock,
+        s3_url: endpoints.s3.clone(),
+        dynamodb_url: endpoints.dynamodb.clone(),
+        demo: OnceLock::new(),
     });
+    let console = Console::new(options.console.clone(), &endpoints.s3)?;
     let app = gateway
         .router()
-        .merge(console::routes())
-        .merge(local_api::routes(Arc::clone(&local)));
-    let app = app.fallback(async || Problem::not_found());
+        .merge(local_api::routes(Arc::clone(&local)))
+        .fallback(move |request| console.answer(request));
     let (stop, stopped) = watch::channel(false);
     let server = tokio::spawn(serve(listener, app, stopped));
     let (s3_url, dynamodb_url, bucket) = (endpoints.s3, endpoints.dynamodb, template.bucket);
@@ -240,7 +245,8 @@ pub async fn start(options: Options, code: &[&'static Function]) -> Result<Stack
         data,
     };
     if options.demo {
-        stack.demo = Some(Demo::prepare(&stack, &stack.data).await?);
+        let demo = Demo::prepare(&stack, &stack.data).await?;
+        stack.demo = Some(stack.local.demo.get_or_init(|| demo).clone());
     }
     if let Some(path) = &options.ready_file {
         write_whole(path, stack.summary().to_string().as_bytes())?;

@@ -552,3 +552,94 @@ async fn the_ready_file_says_how_to_reach_the_stack() {
         (&json!(stack.url), &json!(stack.bucket))
     );
 }
+
+/// A stack with a console of these files.
+async fn with_console(files: &[(&str, &str)]) -> (tempfile::TempDir, Stack) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+    let options = Options {
+        console: folder.path().to_owned(),
+        ..Options::default()
+    };
+    let stack = start(options, STAND_INS).await.unwrap();
+    (folder, stack)
+}
+
+#[tokio::test]
+async fn the_console_is_served_where_the_api_is_not() {
+    let (_folder, stack) = with_console(&[
+        ("index.html", "the one page"),
+        ("assets/app.js", "plain"),
+        ("assets/app.js.br", "brotli"),
+    ])
+    .await;
+    for path in ["/", "/users", "/users/usr_1?x=1", "/activate", "/v1x"] {
+        let page = http(&stack.url, "GET", path, &[], "").await;
+        assert!(
+            page.starts_with("HTTP/1.1 200") && page.ends_with("the one page"),
+            "{path} {page}"
+        );
+        for header in [
+            "cache-control: no-cache",
+            "content-type: text/html",
+            "referrer-policy: no-referrer",
+            "x-frame-options: DENY",
+            "x-content-type-options: nosniff",
+            "content-security-policy: default-src 'none'; script-src 'self';",
+        ] {
+            assert!(page.contains(header), "{header} {page}");
+        }
+        assert!(
+            page.contains(&format!("connect-src 'self' {};", stack.s3_url)),
+            "{page}"
+        );
+    }
+    let script = http(&stack.url, "GET", "/assets/app.js", &[], "").await;
+    assert!(
+        script.contains("immutable") && script.ends_with("plain"),
+        "{script}"
+    );
+    let compressed = [("accept-encoding", "gzip, br")];
+    let script = http(&stack.url, "GET", "/assets/app.js", &compressed, "").await;
+    assert!(
+        script.contains("content-encoding: br") && script.ends_with("brotli"),
+        "{script}"
+    );
+    for path in [
+        "/assets/gone.js",
+        "/favicon.ico",
+        "/v1/nothing",
+        "/v1",
+        "/local/nothing",
+        "/../Cargo.toml",
+    ] {
+        let nothing = http(&stack.url, "GET", path, &[], "").await;
+        assert!(
+            nothing.starts_with("HTTP/1.1 404") && nothing.contains("application/problem+json"),
+            "{path} {nothing}"
+        );
+    }
+    let posted = http(&stack.url, "POST", "/users", &[], "").await;
+    assert!(posted.starts_with("HTTP/1.1 404"), "{posted}");
+}
+
+#[tokio::test]
+async fn without_a_console_the_api_answers_and_the_page_says_how_to_get_it() {
+    let (folder, stack) = with_console(&[]).await;
+    let page = http(&stack.url, "GET", "/", &[], "").await;
+    assert!(
+        page.starts_with("HTTP/1.1 503") && page.contains("make console"),
+        "{page}"
+    );
+    let api = http(&stack.url, "GET", "/v1/users", &[], "").await;
+    assert!(api.starts_with("HTTP/1.1 200"), "{api}");
+    let start = http(&stack.url, "GET", "/local/", &[], "").await;
+    assert!(start.contains("/local/inbox"), "{start}");
+    std::fs::write(folder.path().join("index.html"), "built meanwhile").unwrap();
+    let page = http(&stack.url, "GET", "/", &[], "").await;
+    assert!(page.ends_with("built meanwhile"), "{page}");
+}

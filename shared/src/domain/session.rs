@@ -9,6 +9,10 @@ use super::id::{Seed, TenantId, UserId, base32};
 /// How long a session lives without being used.
 pub const IDLE: SignedDuration = SignedDuration::from_hours(24 * 30);
 
+/// How long a token that was just replaced still buys the very same successor, where the client could not tell
+/// that the answer was lost: a browser whose page is loaded anew.
+pub const GRACE: SignedDuration = SignedDuration::from_secs(10);
+
 /// A refresh token as the client holds it: which family, and which of its tokens. Never logged, never stored.
 pub struct RefreshToken {
     family: String,
@@ -56,13 +60,18 @@ impl RefreshToken {
         }
     }
 
-    /// The token that follows in the same family.
-    #[must_use]
-    pub fn next(&self, seed: &Seed) -> Self {
+    /// A token that follows in the same family.
+    fn next(&self, seed: &Seed) -> Self {
         Self {
             family: self.family.clone(),
             token: base32(&seed.bytes::<20>("token")),
         }
+    }
+
+    /// The token that follows this one once it is replaced so. Nobody can tell it without this one.
+    #[must_use]
+    pub fn successor(&self, replaced: &Replaced) -> Self {
+        self.next(&Seed::of(&[&self.reveal(), &replaced.salt]))
     }
 
     /// Reads what a client presents.
@@ -102,6 +111,9 @@ impl RefreshToken {
 pub struct Session {
     /// The one token that is good now.
     pub token: SecretHash,
+    /// The token before it.
+    #[serde(default)]
+    pub replaced: Option<Replaced>,
     /// The tenant signed in to.
     pub tenant: TenantId,
     /// The user signed in.
@@ -115,9 +127,90 @@ pub struct Session {
     pub expires_at: Timestamp,
 }
 
+/// A token that another one took the place of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replaced {
+    /// Which one.
+    pub token: SecretHash,
+    /// What its successor is made from, beside itself.
+    pub salt: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Replaced {
+    /// A token that is replaced at `now`; `seed` is random.
+    #[must_use]
+    pub fn new(token: &RefreshToken, seed: &Seed, now: Timestamp) -> Self {
+        Self {
+            token: token.token_hash(),
+            salt: base32(&seed.bytes::<20>("salt")),
+            at: now,
+        }
+    }
+}
+
+/// How a presented token stands to its session.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Standing<'a> {
+    /// It is the one that is good now.
+    Current,
+    /// It was replaced moments ago.
+    JustReplaced(&'a Replaced),
+    /// It was used before: somebody else may have it.
+    Spent,
+}
+
+impl Session {
+    /// How a token of this family stands to it at `now`.
+    #[must_use]
+    pub fn standing(&self, token: &RefreshToken, now: Timestamp) -> Standing<'_> {
+        let hash = token.token_hash();
+        if self.token == hash {
+            return Standing::Current;
+        }
+        let recent = |replaced: &&Replaced| {
+            replaced.token == hash && now.duration_since(replaced.at) < GRACE
+        };
+        self.replaced
+            .as_ref()
+            .filter(recent)
+            .map_or(Standing::Spent, Standing::JustReplaced)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_that_was_just_replaced_leads_to_the_same_successor_for_a_moment() {
+        let first = RefreshToken::first(&Seed::of(&["a"]));
+        let now = Timestamp::UNIX_EPOCH;
+        let replaced = Replaced::new(&first, &Seed::of(&["b"]), now);
+        let second = first.successor(&replaced);
+        let session = Session {
+            token: second.token_hash(),
+            replaced: Some(replaced.clone()),
+            tenant: TenantId::derive(&Seed::of(&["t"])),
+            user: UserId::derive(&Seed::of(&["u"])),
+            begun_under: 0,
+            created_at: now,
+            expires_at: now + IDLE,
+        };
+        assert_eq!(session.standing(&second, now), Standing::Current);
+        let late = now + GRACE;
+        let soon = late - SignedDuration::from_millis(1);
+        let Standing::JustReplaced(kept) = session.standing(&first, soon) else {
+            panic!("it was replaced just now");
+        };
+        assert_eq!(first.successor(kept).reveal(), second.reveal());
+        assert_eq!(session.standing(&first, late), Standing::Spent);
+        let foreign = first.next(&Seed::of(&["c"]));
+        assert_eq!(session.standing(&foreign, now), Standing::Spent);
+        let other = Replaced::new(&first, &Seed::of(&["d"]), now);
+        assert_ne!(first.successor(&other).reveal(), second.reveal());
+    }
 
     #[test]
     fn a_token_reads_back_and_its_successor_stays_in_the_family() {

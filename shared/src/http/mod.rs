@@ -6,6 +6,7 @@ pub mod forms;
 pub mod guessing;
 pub mod leaving;
 pub mod references;
+pub mod session_cookie;
 pub mod views;
 
 use data_encoding::BASE64URL_NOPAD;
@@ -62,11 +63,16 @@ pub fn source(request: &Request) -> Source {
     }
 }
 
-/// Reads a JSON body.
+/// Reads a JSON body, which must be called JSON: a page of another site cannot send that without asking the browser first.
 ///
 /// # Errors
 /// When it is too large, no JSON, or not of this shape; the answer names the field.
 pub fn parse_json<T: DeserializeOwned>(request: &Request) -> Result<T, ApiError> {
+    if !is_json(request) {
+        const UNCALLED: &str =
+            "The body must be sent with the header `Content-Type: application/json`.";
+        return Err(ApiError::Malformed(UNCALLED.to_owned()));
+    }
     let body: &[u8] = match request.body() {
         Body::Text(text) => text.as_bytes(),
         Body::Binary(bytes) => bytes,
@@ -94,6 +100,13 @@ pub fn parse_json<T: DeserializeOwned>(request: &Request) -> Result<T, ApiError>
     })?;
     json.end().map_err(|error| malformed(&error))?;
     Ok(read)
+}
+
+fn is_json(request: &Request) -> bool {
+    let content_type = request.headers().get(CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok());
+    let essence = content_type.and_then(|value| value.split(';').next());
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
 /// What serde says of a value, without "at line 1 column 7".

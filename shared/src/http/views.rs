@@ -14,6 +14,7 @@ use crate::domain::invitation::MailState;
 use crate::domain::licence::{Licence, LicenceState};
 use crate::domain::permission::{Class, ModuleRight};
 use crate::domain::phone::Phone;
+use crate::domain::tenant::AppLink;
 use crate::domain::text::{Device, EmployeeNumber, ExternalId, Locale, Name, Username};
 use crate::domain::user::{Kind, Status, User};
 use crate::store::bulk::Done;
@@ -182,6 +183,26 @@ fn licences(licences: &BTreeMap<ProductId, Licence>, with_codes: bool) -> Vec<Li
         device: text(licence.device.as_ref().map(Device::as_str)),
     };
     licences.iter().map(view).collect()
+}
+
+/// Where an app is to be had.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(as = AppLink)]
+pub struct AppLinkView {
+    /// What the link is called.
+    #[schema(example = "Google Play")]
+    pub label: String,
+    /// Where it leads.
+    pub url: String,
+}
+
+impl From<&AppLink> for AppLinkView {
+    fn from(link: &AppLink) -> Self {
+        Self {
+            label: link.label.to_string(),
+            url: link.url.to_string(),
+        }
+    }
 }
 
 /// What a bulk operation came to for one user.

@@ -11,7 +11,7 @@ use crate::domain::email::fold_address;
 use crate::domain::id::TenantId;
 use crate::domain::password::PasswordHash;
 use crate::domain::person::{Membership, Person};
-use crate::domain::session::{RefreshToken, Session};
+use crate::domain::session::{RefreshToken, Replaced, Session};
 use crate::domain::text::{MOST_FOLDED, Username, fold};
 use crate::domain::user::User;
 
@@ -104,18 +104,19 @@ impl Store {
         self.get(&keys::session(token.family_hash().as_str())).await
     }
 
-    /// Replaces `token` by `next`; false if it is not, or no longer, the current one: at most one of two wins.
+    /// Replaces a token by its successor; false if it is not, or no longer, the current one: at most one of two wins.
     ///
     /// # Errors
     /// When the table cannot be written.
     pub async fn rotate_session(
         &self,
         token: &RefreshToken,
-        next: &RefreshToken,
+        replaced: &Replaced,
         expires_at: Timestamp,
     ) -> Result<bool, StoreError> {
         let change = Change::new()
-            .set("token", value(&next.token_hash())?)
+            .set("token", value(&token.successor(replaced).token_hash())?)
+            .set("replaced", value(replaced)?)
             .set("expires_at", s(expires_at.to_string()))
             .set(keys::TTL, seconds(expires_at));
         let current = Condition::exists().equals("token", value(&token.token_hash())?);

@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use muster_shared::domain::permission::{BuiltIn, Class, Role};
 use muster_tests::world::{Actor, Answer, Company, PASSWORD, World, text};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{change_user, post_text, snapshot};
@@ -147,6 +148,7 @@ async fn a_faulty_sign_in_names_the_field() {
         (with("login", json!(7)), "login: invalid_value"),
         (with("password", json!(["a"])), "password: invalid_value"),
         (with("remember", json!(true)), "remember: invalid_value"),
+        (with("refresh", json!("header")), "refresh: invalid_value"),
     ] {
         assert_eq!(nobody.post("/v1/sessions", form).await.faults(), [faults]);
     }
@@ -156,11 +158,13 @@ async fn a_faulty_sign_in_names_the_field() {
         ["password: too_long", "tenant: invalid_id"]
     );
     for path in ["/v1/sessions", "/v1/sessions/refresh"] {
-        for body in ["", "{", "null", "{}", "[]"] {
+        for body in ["", "{", "null", "[]"] {
             let answer = post_text(&nobody, path, body).await;
             assert_eq!(answer.refused(400), "malformed_request", "{path} {body}");
         }
     }
+    let empty = post_text(&nobody, "/v1/sessions", "{}").await;
+    assert_eq!(empty.refused(400), "malformed_request");
     for body in [
         "{\"login\":\"ada\"}",
         "{\"login\":\"ada\",\"password\":\"b\"} and more",
@@ -370,6 +374,215 @@ async fn signing_out_ends_this_session_and_no_other() {
             .refused(401),
         "unauthenticated"
     );
+}
+
+/// What a browser would keep: the cookie of an answer as name and value, and its attributes.
+fn cookie(answer: &Answer) -> (String, String) {
+    let mut cookies = answer.headers.get_all("set-cookie").iter();
+    let (cookie, more) = (cookies.next().unwrap(), cookies.next());
+    assert!(more.is_none(), "one cookie");
+    let (pair, attributes) = cookie.to_str().unwrap().split_once("; ").unwrap();
+    (pair.to_owned(), attributes.to_owned())
+}
+
+/// Signs in as a page does.
+async fn sign_in_on_a_page(world: &World, login: &str) -> Answer {
+    let form = json!({ "login": login, "password": PASSWORD, "refresh": "cookie" });
+    world.nobody().post("/v1/sessions", form).await
+}
+
+/// Goes on as a page does: the browser adds the cookie.
+async fn refresh_on_a_page(world: &World, cookie: &str) -> Answer {
+    let nobody = world.nobody();
+    let request = nobody.request(Method::POST, "/v1/sessions/refresh");
+    let request = request.header("cookie", format!("theme=dark; {cookie}; a=b"));
+    nobody.send(request.json(&json!({}))).await
+}
+
+#[tokio::test]
+async fn a_page_gets_its_refresh_token_in_a_cookie_that_no_script_sees() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let answer = sign_in_on_a_page(&world, &company.owner_email).await;
+    let (first, attributes) = cookie(&answer);
+    let value = first.strip_prefix("__Secure-muster_refresh=").unwrap();
+    assert_eq!(value.len(), 65);
+    assert_eq!(
+        attributes,
+        "Max-Age=2592000; Path=/v1/sessions; HttpOnly; Secure; SameSite=Strict"
+    );
+    snapshot!("session_of_a_page", answer.expect(200));
+
+    let month = SignedDuration::from_hours(24 * 30);
+    world.wait(month - SignedDuration::from_secs(1)).await;
+    let answer = refresh_on_a_page(&world, &first).await;
+    let (second, again) = cookie(&answer);
+    assert_eq!(again, attributes);
+    assert_ne!(second, first);
+    let session = answer.expect(200);
+    assert_eq!(session.get("refresh_token"), None);
+    let me = holder(&world, &session).get("/v1/me").await.expect(200);
+    assert_eq!(me["id"], company.owner.user);
+    let (third, _) = cookie(&refresh_on_a_page(&world, &second).await);
+    assert_ne!(third, second);
+}
+
+#[tokio::test]
+async fn who_asks_for_no_cookie_gets_none() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let answer = sign_in(&world, &company.owner_email, PASSWORD).await;
+    assert!(!answer.headers.contains_key("set-cookie"));
+    let session = answer.expect(200);
+    let answer = refresh(&world, &session).await;
+    assert!(!answer.headers.contains_key("set-cookie"));
+    let session = answer.expect(200);
+    let left = holder(&world, &session)
+        .delete("/v1/sessions/current")
+        .await;
+    assert_eq!(left.status, 204);
+    assert!(!left.headers.contains_key("set-cookie"));
+    let without = refresh_on_a_page(&world, "other=1").await;
+    assert_eq!(without.refused(401), "unauthenticated");
+}
+
+#[tokio::test]
+async fn a_page_whose_answer_was_lost_gets_the_same_cookie_again_for_ten_seconds() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let (first, _) = cookie(&sign_in_on_a_page(&world, &company.owner_email).await);
+    let (second, _) = cookie(&refresh_on_a_page(&world, &first).await);
+    world.wait(SignedDuration::from_millis(9_999)).await;
+    let (again, _) = cookie(&refresh_on_a_page(&world, &first).await);
+    assert_eq!(again, second);
+    // A client that keeps its token itself knows which answers it got.
+    let (_, token) = first.split_once('=').unwrap();
+    let stolen = refresh(&world, &json!({ "refresh_token": token })).await;
+    assert_eq!(stolen.refused(401), "unauthenticated");
+    assert_eq!(
+        refresh_on_a_page(&world, &second).await.refused(401),
+        "unauthenticated",
+        "the whole session has ended"
+    );
+}
+
+#[tokio::test]
+async fn a_cookie_used_twice_ends_the_whole_session() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let (first, _) = cookie(&sign_in_on_a_page(&world, &company.owner_email).await);
+    let (second, _) = cookie(&refresh_on_a_page(&world, &first).await);
+    world.wait(SignedDuration::from_secs(10)).await;
+    for cookie in [first, second] {
+        let answer = refresh_on_a_page(&world, &cookie).await;
+        assert_eq!(answer.refused(401), "unauthenticated");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_that_refresh_at_once_get_the_same_cookie() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let (first, _) = cookie(&sign_in_on_a_page(&world, &company.owner_email).await);
+    let (a, b, c) = tokio::join!(
+        refresh_on_a_page(&world, &first),
+        refresh_on_a_page(&world, &first),
+        refresh_on_a_page(&world, &first)
+    );
+    assert_eq!(cookie(&a), cookie(&b));
+    assert_eq!(cookie(&a), cookie(&c));
+    let (next, _) = cookie(&a);
+    assert_eq!(refresh_on_a_page(&world, &next).await.status, 200);
+}
+
+#[tokio::test]
+async fn signing_out_takes_the_cookie_away() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let answer = sign_in_on_a_page(&world, &company.owner_email).await;
+    let (first, _) = cookie(&answer);
+    let owner = holder(&world, &answer.expect(200));
+    let request = owner.request(Method::DELETE, "/v1/sessions/current");
+    let left = owner.send(request.header("cookie", &first)).await;
+    assert_eq!(left.status, 204);
+    assert_eq!(
+        cookie(&left),
+        (
+            "__Secure-muster_refresh=".to_owned(),
+            "Max-Age=0; Path=/v1/sessions; HttpOnly; Secure; SameSite=Strict".to_owned()
+        )
+    );
+    let over = refresh_on_a_page(&world, &first).await;
+    assert_eq!(over.refused(401), "unauthenticated");
+}
+
+#[tokio::test]
+async fn a_page_goes_on_in_another_company_with_another_cookie() {
+    let world = World::start().await;
+    let (north, south) = (
+        world.company("Northwind").await,
+        world.company("Southwind").await,
+    );
+    let form = json!({ "email": "ada@drivers.example", "class": "standard", "invite": true });
+    let _ = north.owner.add(form.clone()).await;
+    let _ = world.activate("ada@drivers.example", "ada").await;
+    let _ = south.owner.add(form).await;
+    let token = world.link_token("ada@drivers.example").await;
+    let join = json!({ "token": token, "password": PASSWORD });
+    let _ = world
+        .nobody()
+        .post("/v1/activations", join)
+        .await
+        .expect(200);
+
+    let several = sign_in_on_a_page(&world, "ada").await;
+    assert!(!several.headers.contains_key("set-cookie"));
+    let chosen = json!({ "login": "ada", "password": PASSWORD, "tenant": north.tenant, "refresh": "cookie" });
+    let answer = world.nobody().post("/v1/sessions", chosen).await;
+    let (first, _) = cookie(&answer);
+    let ada = holder(&world, &answer.expect(200));
+    let form = json!({ "tenant": south.tenant, "refresh": "cookie" });
+    let switched = ada.post("/v1/sessions/switch", form).await;
+    let (second, _) = cookie(&switched);
+    let session = switched.expect(200);
+    assert_eq!(session["tenant"], south.tenant);
+    assert_eq!(session.get("refresh_token"), None);
+    assert_eq!(
+        refresh_on_a_page(&world, &first).await.refused(401),
+        "unauthenticated"
+    );
+    let on = refresh_on_a_page(&world, &second).await.expect(200);
+    assert_eq!(on["tenant"], south.tenant);
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_can_send_nothing_in_somebodys_name() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let (first, _) = cookie(&sign_in_on_a_page(&world, &company.owner_email).await);
+    let nobody = world.nobody();
+    // What a form or a simple request can be, which browsers send without asking.
+    for content_type in [
+        None,
+        Some("text/plain"),
+        Some("text/plain; application/json"),
+        Some("application/x-www-form-urlencoded"),
+        Some("multipart/form-data"),
+    ] {
+        for path in ["/v1/sessions", "/v1/sessions/refresh"] {
+            let mut request = nobody.request(Method::POST, path).header("cookie", &first);
+            if let Some(content_type) = content_type {
+                request = request.header("content-type", content_type);
+            }
+            let answer = nobody.send(request.body("{}")).await;
+            assert_eq!(answer.refused(400), "malformed_request", "{content_type:?}");
+        }
+    }
+    let request = nobody.request(Method::POST, "/v1/sessions/refresh");
+    let request = request
+        .header("cookie", &first)
+        .header("content-type", "Application/JSON; charset=utf-8");
+    assert_eq!(nobody.send(request.body("{}")).await.status, 200);
 }
 
 #[tokio::test]

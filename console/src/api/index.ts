@@ -1,0 +1,5 @@
+// What pages import to speak to the API.
+export { api, ifMatch, ok } from './client';
+export { ApiError, Unreachable, type Code, type FieldFault, type Schemas } from './http';
+export { can, session, type Company, type Me, type Permission } from './session.svelte';
+export { queryClient } from './queries';

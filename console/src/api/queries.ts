@@ -1,0 +1,18 @@
+// How server state is kept: TanStack Query's defaults for the console.
+import { QueryClient } from '@tanstack/svelte-query';
+import { ApiError, Unreachable } from './http';
+
+/** Whether asking again may help without anybody doing anything. */
+function worthRetrying(failures: number, error: Error): boolean {
+  if (error instanceof Unreachable) return failures < 1;
+  return error instanceof ApiError && error.status >= 500 && failures < 2;
+}
+
+export const queryClient = new QueryClient({
+  defaultOptions: {
+    // `always`: without a connection a query fails and says so, instead of waiting silently.
+    queries: { staleTime: 10_000, retry: worthRetrying, networkMode: 'always' },
+    // A lost answer is never sent again unasked; the idempotency key makes it safe to do so by hand.
+    mutations: { retry: false, networkMode: 'always' },
+  },
+});

@@ -1,0 +1,74 @@
+// Dates, times, numbers and lists as the reader's locale writes them. All follow a change of the language.
+import { locale } from './locale.svelte';
+
+type Moment = string | number | Date;
+
+const formats = new Map<string, unknown>();
+
+function kept<T>(kind: string, make: (tag: string) => T): T {
+  const key = `${locale.tag} ${kind}`;
+  const known = (formats.get(key) as T | undefined) ?? make(locale.tag);
+  formats.set(key, known);
+  return known;
+}
+
+/** `3,000` */
+export const number = (value: number): string => kept('number', (tag) => new Intl.NumberFormat(tag)).format(value);
+
+/** `42 %`, of a part between 0 and 1. */
+export const percent = (part: number): string =>
+  kept('percent', (tag) => new Intl.NumberFormat(tag, { style: 'percent' })).format(part);
+
+/** `3 Mar 2026` */
+export const date = (at: Moment): string =>
+  kept('date', (tag) => new Intl.DateTimeFormat(tag, { dateStyle: 'medium' })).format(new Date(at));
+
+/** `3 Mar 2026, 08:00` */
+export const dateTime = (at: Moment): string =>
+  kept('dateTime', (tag) => new Intl.DateTimeFormat(tag, { dateStyle: 'medium', timeStyle: 'short' })).format(
+    new Date(at),
+  );
+
+/** `Tuesday 3 March 2026 at 08:00:15 CET`: leaves nothing open. */
+export const exactTime = (at: Moment): string =>
+  kept('exact', (tag) => new Intl.DateTimeFormat(tag, { dateStyle: 'full', timeStyle: 'long' })).format(new Date(at));
+
+/** `a, b and c` */
+export const list = (items: readonly string[]): string =>
+  kept('list', (tag) => new Intl.ListFormat(tag, { type: 'conjunction' })).format(items);
+
+/** Each unit with its length in seconds, and below how many of it it is told. */
+const steps: readonly [Intl.RelativeTimeFormatUnit, number, number][] = [
+  ['minute', 60, 60],
+  // "Tomorrow" says little of a link that ends.
+  ['hour', 3_600, 48],
+  ['day', 86_400, 60],
+  ['month', 365.25 * 7_200, 24],
+  ['year', 365.25 * 86_400, Infinity],
+];
+
+/** `in 24 hours`, `3 minutes ago`, `now` within half a minute: rounded to the unit in which people say it. */
+export function relative(at: Moment, now: Moment): string {
+  const seconds = (new Date(at).getTime() - new Date(now).getTime()) / 1000;
+  for (const [unit, length, below] of steps) {
+    const count = Math.round(Math.abs(seconds) / length);
+    if (unit === 'minute' && count === 0) break;
+    if (count < below) {
+      const format = kept('relative', (tag) => new Intl.RelativeTimeFormat(tag, { numeric: 'always' }));
+      return format.format(Math.sign(seconds) * count, unit);
+    }
+  }
+  return kept('now', (tag) => new Intl.RelativeTimeFormat(tag, { numeric: 'auto' })).format(0, 'second');
+}
+
+/** `5 minutes`, `40 seconds`: a time to wait, rounded up. */
+export function duration(seconds: number): string {
+  const [unit, value] =
+    seconds >= 5_400 ? ['hour', Math.ceil(seconds / 3_600)] : seconds > 90 ? ['minute', Math.ceil(seconds / 60)] : ['second', Math.max(1, Math.ceil(seconds))];
+  return kept(`duration ${unit}`, (tag) =>
+    new Intl.NumberFormat(tag, { style: 'unit', unit: unit as string, unitDisplay: 'long' }),
+  ).format(value as number);
+}
+
+/** The zone that times are shown in, such as `Europe/Berlin`. */
+export const zone = (): string => Intl.DateTimeFormat().resolvedOptions().timeZone;

@@ -1,0 +1,36 @@
+// The page registry: every page is one entry here, and is loaded when somebody goes to it.
+import type { Component } from 'svelte';
+import type { Permission } from './api';
+import type { IconName } from './ui/icons';
+import type { common } from './i18n/common';
+import type { Params } from './router.svelte';
+
+/** What a page's component is given. */
+export interface PageProps {
+  params: Params;
+}
+
+type TitleKey = Extract<Parameters<typeof common>[0], `nav.${string}` | `title.${string}`>;
+
+export interface Page {
+  /** `/users/:id`; `:id` becomes `params.id`. */
+  path: string;
+  /** The key of its title in `i18n/common.ts`; also its name in the navigation. */
+  title: TitleKey;
+  /** Any of these lets the caller in; without it everybody who is signed in. */
+  permissions?: readonly Permission[];
+  /** Its sign in the main navigation; without one it is not there. */
+  icon?: IconName;
+  /** Works without a session, and has no navigation around it. */
+  open?: true;
+  // Whatever props it names: a page that needs no parameters takes none.
+  load: () => Promise<{ default: Component<any> }>;
+}
+
+/** In the order of the navigation. */
+export const pages: readonly Page[] = [
+  { path: '/', title: 'nav.overview', icon: 'overview', load: () => import('./pages/overview/Overview.svelte') },
+
+  { path: '/sign-in', title: 'title.sign-in', open: true, load: () => import('./pages/sign-in/SignIn.svelte') },
+  { path: '/forgotten', title: 'title.forgotten', open: true, load: () => import('./pages/reset/Forgotten.svelte') },
+];
