@@ -26,7 +26,6 @@ $(CONSOLE_MODULES): console/package-lock.json
 test: lint test-console
 	INSTA_UPDATE=no cargo test --locked --profile ci --workspace --no-fail-fast
 
-
 lint:
 	cargo fmt --all --check
 	cargo clippy --locked --profile ci --workspace --all-targets -- -D warnings

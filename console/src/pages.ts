@@ -33,4 +33,7 @@ export const pages: readonly Page[] = [
 
   { path: '/sign-in', title: 'title.sign-in', open: true, load: () => import('./pages/sign-in/SignIn.svelte') },
   { path: '/forgotten', title: 'title.forgotten', open: true, load: () => import('./pages/reset/Forgotten.svelte') },
+  { path: '/activate', title: 'title.activate', open: true, load: () => import('./pages/activate/Activate.svelte') },
+  { path: '/reset', title: 'title.reset', open: true, load: () => import('./pages/reset/Reset.svelte') },
+  { path: '/email', title: 'title.email', open: true, load: () => import('./pages/email/Email.svelte') },
 ];
