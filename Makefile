@@ -25,6 +25,7 @@ $(CONSOLE_MODULES): console/package-lock.json
 # All tests and the gates that need nothing but Rust, Node.js and Chromium.
 test: lint test-console
 	INSTA_UPDATE=no cargo test --locked --profile ci --workspace --no-fail-fast
+	$(MAKE) e2e
 
 lint:
 	cargo fmt --all --check

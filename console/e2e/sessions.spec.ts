@@ -47,8 +47,6 @@ test('somebody signs in, stays signed in over reloads, and signs out of all tabs
   await expect(second).toHaveURL('/sign-in');
   await expect(second.getByText('You were signed out.')).toBeVisible();
   expect(await context.cookies()).toEqual([]);
-  await page.goBack();
-  await expect(page).toHaveURL(/sign-in/);
 });
 
 test('an access token that ends is renewed without anybody noticing, once for two tabs', async ({
@@ -58,11 +56,13 @@ test('an access token that ends is renewed without anybody noticing, once for tw
   stack,
   signIn,
 }) => {
+  await context.clock.install();
   await signIn(company.owner);
   const second = await context.newPage();
   await second.goto('/');
   await expect(second.getByText('MileOn')).toBeVisible();
   await stack.wait(20 * 60);
+  await context.clock.fastForward('20:00');
   const renewals: number[] = [];
   for (const tab of [page, second]) {
     tab.on('response', (response) => {
@@ -70,7 +70,8 @@ test('an access token that ends is renewed without anybody noticing, once for tw
     });
   }
   // Coming back to a tab reads anew what it shows.
-  for (const tab of [page, second]) await tab.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+  const returned = () => window.dispatchEvent(new Event('visibilitychange'));
+  await Promise.all([page.evaluate(returned), second.evaluate(returned)]);
   await expect.poll(() => renewals).toEqual([200, 200]);
   await expect(page.getByText('MileOn')).toBeVisible();
   await expect(second.getByText('MileOn')).toBeVisible();
