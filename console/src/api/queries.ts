@@ -16,3 +16,23 @@ export const queryClient = new QueryClient({
     mutations: { retry: false, networkMode: 'always' },
   },
 });
+
+interface CursorPage {
+  next?: string | null;
+}
+
+/**
+ * Options for `createInfiniteQuery` over a list with cursors:
+ * `createInfiniteQuery(() => cursorPages(['users', filters], (cursor) => ok(api.GET('/v1/users', { params: { query: { ...filters, cursor } } }))))`.
+ */
+export function cursorPages<Page extends CursorPage>(
+  queryKey: readonly unknown[],
+  read: (cursor: string | undefined, signal: AbortSignal) => Promise<Page>,
+) {
+  return {
+    queryKey,
+    queryFn: ({ pageParam, signal }: { pageParam: string | undefined; signal: AbortSignal }) => read(pageParam, signal),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page: Page) => page.next ?? undefined,
+  };
+}
