@@ -159,8 +159,7 @@ impl Edited {
     }
 }
 
-/// Completes what the change gives, and checks what it refers to: only what is new, so that a group that is gone keeps
-/// nobody from being edited.
+/// Completes what the change gives, and checks what it refers to.
 async fn resolve(
     ctx: &Context,
     caller: &Caller,
@@ -172,18 +171,10 @@ async fn resolve(
     if !edit::gives_anew(before, after) && before.groups == after.groups {
         return Ok(RoleBook::default());
     }
-    let mut new = after.clone();
-    new.groups = &after.groups - &before.groups;
-    let (had, has) = (&before.rights.scope, &after.rights.scope);
-    new.rights.scope.groups = &has.groups - &had.groups;
-    new.rights.scope.users = &has.users - &had.users;
-    new.rights.accounts.clone_from(&before.rights.accounts);
     let account = after.rights.account().cloned();
-    match references::resolve(ctx, &caller.powers, tenant, &mut new, account.as_ref()).await {
-        Ok(book) => {
-            after.rights.accounts = new.rights.accounts;
-            Ok(book)
-        }
+    let powers = &caller.powers;
+    match references::resolve(ctx, powers, tenant, Some(before), after, account.as_ref()).await {
+        Ok(book) => Ok(book),
         Err(ApiError::Invalid(errors)) => {
             fields.extend(errors);
             Ok(RoleBook::default())

@@ -140,7 +140,7 @@ pub(crate) async fn of_form(ctx: &Context, request: &Request) -> Result<Response
     };
     let mut user = User::new(UserId::derive(&caller.seed), draft, ctx.clock.now());
     let account = account.as_ref();
-    let book = references::resolve(ctx, &caller.powers, &tenant, &mut user, account).await?;
+    let book = references::resolve(ctx, &caller.powers, &tenant, None, &mut user, account).await?;
     // In which groups it would be is not asked: that never changes what it sees itself.
     let within = match user.rights.account() {
         Some(_) => caller.powers.may(permission, &user).is_ok(),

@@ -56,7 +56,7 @@ pub async fn add(ctx: &Context, adding: &Adding<'_>, new: NewUser) -> Result<Use
             user.rights.accounts.clone_from(&opens.path);
             references::resolve_within(ctx, powers, tenant, &user).await?
         }
-        None => references::resolve(ctx, powers, tenant, &mut user, account.as_ref()).await?,
+        None => references::resolve(ctx, powers, tenant, None, &mut user, account.as_ref()).await?,
     };
     let permission = if adding.invite {
         Permission::UsersInvite

@@ -11,8 +11,8 @@ use crate::domain::tenant::{Policy, ScopeKind, Tenant};
 use crate::domain::user::User;
 use crate::error::ApiError;
 
-/// Completes the user's rights by the way to its account, and checks all that they and the groups refer to.
-/// Until then the rights hold the way to the account that the user is in so far.
+/// Completes the user's rights by the way to its account, and checks what they and the groups refer to and did not
+/// refer to `before`, if the user is no new one: a role or group that is gone keeps nobody from being edited.
 ///
 /// # Errors
 /// Every field that refers to nothing, or to what the policy or the other fields rule out.
@@ -20,15 +20,25 @@ pub async fn resolve(
     ctx: &Context,
     powers: &Powers,
     tenant: &Tenant,
+    before: Option<&User>,
     user: &mut User,
     account: Option<&AccountId>,
 ) -> Result<RoleBook, ApiError> {
     let mut fields = Fields::new();
-    user.rights.accounts = path(ctx, powers, tenant, user, account, &mut fields).await?;
-    check(ctx, powers, tenant, user, fields).await
+    let held = before.map(|before| before.rights.accounts.as_slice());
+    user.rights.accounts = path(
+        ctx,
+        powers,
+        tenant,
+        held.unwrap_or_default(),
+        account,
+        &mut fields,
+    )
+    .await?;
+    check(ctx, powers, tenant, before, user, fields).await
 }
 
-/// As [`resolve`], of a user whose rights hold the way to its account already.
+/// As [`resolve`], of a new user whose rights hold the way to its account already.
 ///
 /// # Errors
 /// The same.
@@ -38,19 +48,28 @@ pub async fn resolve_within(
     tenant: &Tenant,
     user: &User,
 ) -> Result<RoleBook, ApiError> {
-    check(ctx, powers, tenant, user, Fields::new()).await
+    check(ctx, powers, tenant, None, user, Fields::new()).await
 }
 
 async fn check(
     ctx: &Context,
     powers: &Powers,
     tenant: &Tenant,
+    before: Option<&User>,
     user: &User,
     mut fields: Fields,
 ) -> Result<RoleBook, ApiError> {
-    groups(ctx, tenant, user, &mut fields).await?;
-    single_users(ctx, powers, tenant, &user.rights, &mut fields).await?;
-    let book = roles(ctx, &tenant.id, &user.rights, &mut fields).await?;
+    let mut new = user.clone();
+    if let Some(before) = before {
+        let (scope, had) = (&mut new.rights.scope, &before.rights.scope);
+        new.groups.retain(|group| !before.groups.contains(group));
+        scope.groups.retain(|group| !had.groups.contains(group));
+        scope.users.retain(|user| !had.users.contains(user));
+        (new.rights.roles).retain(|role| !before.rights.roles.contains(role));
+    }
+    groups(ctx, powers, tenant, &new, &mut fields).await?;
+    single_users(ctx, powers, tenant, &new.rights, &mut fields).await?;
+    let book = roles(ctx, &tenant.id, user, &new.rights, &mut fields).await?;
     let faulty = fields.faulty();
     for (field, fault) in user.rights.contradictions() {
         if !faulty.contains(field) {
@@ -66,29 +85,30 @@ async fn path(
     ctx: &Context,
     powers: &Powers,
     tenant: &Tenant,
-    user: &User,
+    held: &[AccountId],
     account: Option<&AccountId>,
     fields: &mut Fields,
 ) -> Result<Vec<AccountId>, ApiError> {
     let Some(id) = account else {
-        if !user.rights.accounts.is_empty() && !powers.see_accounts() {
+        if !held.is_empty() && !powers.see_accounts() {
             let fault = Fault::new("out_of_reach", "is changed by those who see accounts only");
             fields.fault("account", &fault);
         }
         return Ok(Vec::new());
     };
     let account = ctx.store.account(&tenant.id, id).await?;
-    let account = account.filter(|account| {
-        powers.sees_account(&account.path) || account.path == user.rights.accounts
-    });
+    let account =
+        account.filter(|account| powers.sees_account(&account.path) || account.path == held);
     if account.is_none() {
         fields.fault("account", &accounts::unknown());
     }
     Ok(account.map(|account| account.path).unwrap_or_default())
 }
 
+/// A group that the caller does not see is not told from one that there is not: groups decide what others see.
 async fn groups(
     ctx: &Context,
+    powers: &Powers,
     tenant: &Tenant,
     user: &User,
     fields: &mut Fields,
@@ -98,7 +118,7 @@ async fn groups(
     let found = ctx.store.groups(&tenant.id, &ids).await?;
     let of = |id: &GroupId| {
         let found: Option<&Group> = found.iter().flatten().find(|group| group.id == *id);
-        found
+        found.filter(|group| powers.sight.sees_group(&group.id))
     };
     let unknown = Fault::new(
         "unknown_group",
@@ -156,15 +176,16 @@ fn not_allowed() -> Fault {
 async fn roles(
     ctx: &Context,
     tenant: &TenantId,
-    rights: &Rights,
+    user: &User,
+    new: &Rights,
     fields: &mut Fields,
 ) -> Result<RoleBook, ApiError> {
     let defined = |role: &Role| matches!(role, Role::Defined(_));
-    if !rights.roles.iter().any(defined) {
+    if !user.rights.roles.iter().any(defined) {
         return Ok(RoleBook::default());
     }
     let book = ctx.store.role_book(tenant).await?;
-    if !rights.roles.iter().all(|role| book.knows(role)) {
+    if !new.roles.iter().all(|role| book.knows(role)) {
         fields.fault("roles", &unknown_role());
     }
     Ok(book)

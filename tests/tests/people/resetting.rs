@@ -83,11 +83,8 @@ async fn a_person_chooses_a_new_password_by_the_mailed_link_and_all_sessions_end
         confirm(&world, &token, NEW).await.expect(200)
     );
 
-    assert_eq!(
-        ada.get("/v1/me").await.status,
-        200,
-        "reads live out their token"
-    );
+    let look = ada.get("/v1/me").await;
+    assert_eq!(look.refused(401), "unauthenticated");
     let change = ada.post("/v1/exports", json!({ "format": "csv" })).await;
     assert_eq!(change.refused(401), "unauthenticated");
     let old = sign_in(&world, ADA, PASSWORD).await;

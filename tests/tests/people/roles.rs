@@ -68,6 +68,34 @@ async fn a_defined_role_works_at_once_and_stops_at_once() {
 }
 
 #[tokio::test]
+async fn a_role_that_is_gone_keeps_nobody_from_being_edited() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let owner = &company.owner;
+    let role = define(owner, "Dispatcher", &["users.read"]).await;
+    let form = json!({ "external_id": "D-1", "class": "standard", "roles": [role] });
+    let user = owner.add(form).await;
+    let path = format!("/v1/roles/{role}");
+    assert_eq!(owner.delete(&path).await.status, 204);
+
+    let path = format!("/v1/users/{user}");
+    let shown = owner.show(&user).await;
+    let version = shown["version"].as_u64().unwrap();
+    let mut roles = shown["roles"].as_array().unwrap().clone();
+    roles.push(json!("auditor"));
+    let edited = owner.patch(&path, version, json!({ "roles": roles })).await;
+    let edited = edited.expect(200);
+    let version = edited["version"].as_u64().unwrap();
+    let gone = json!({ "roles": ["auditor"] });
+    let edited = owner.patch(&path, version, gone).await.expect(200);
+    let version = edited["version"].as_u64().unwrap();
+    let again = owner
+        .patch(&path, version, json!({ "roles": [role] }))
+        .await;
+    assert_eq!(again.refused(422), "invalid_fields");
+}
+
+#[tokio::test]
 async fn the_list_has_the_built_in_roles_and_the_companys_own_by_name() {
     let world = World::start().await;
     let company = world.company("North").await;
