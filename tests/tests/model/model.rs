@@ -295,7 +295,7 @@ impl Model {
             Op::Suspend => self.suspend(own, step.target),
             Op::Reactivate => self.reactivate(own, step.target),
             Op::Delete => self.delete(own, step.target),
-            Op::Restore => self.restore(own, step.target),
+            Op::Restore => self.restore(&actor, own, step.target),
             Op::Invite => self.invite(step.target),
             Op::Resend => self.resend(step.target),
             Op::Revoke => self.revoke(step.target),
@@ -418,12 +418,17 @@ impl Model {
         Expected::Done
     }
 
-    fn restore(&mut self, own: bool, target: usize) -> Expected {
+    /// Whoever restores gives what the user held.
+    fn restore(&mut self, actor: &User, own: bool, target: usize) -> Expected {
         if own {
             return refused("not_yourself");
         }
-        if !self.users[target].deleted {
+        let user = &self.users[target];
+        if !user.deleted {
             return Expected::Unchanged;
+        }
+        if actor.class != Class::Owner && user.role.is_some_and(|role| actor.role != Some(role)) {
+            return refused("beyond_your_rights");
         }
         if self.taken(self.users[target].email) {
             return refused("email_taken");
