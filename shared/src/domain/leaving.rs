@@ -35,7 +35,7 @@ pub struct Wanted<'a> {
     pub powers: &'a Powers,
     /// The tenant's roles: whoever is restored is given all that it held.
     pub book: &'a RoleBook,
-    /// The tenant's policy, where a single user is named. Owners come and go one by one only.
+    /// The tenant's policy, where a single user is named. Owners go one by one only.
     pub single: Option<&'a Policy>,
     /// The present moment.
     pub now: Timestamp,
@@ -83,7 +83,9 @@ impl Step {
         if !open {
             return Ok(false);
         }
-        if user.rights.class == Class::Owner {
+        // Owners make owners, so they also take them back; whom they make go is the policy's to say.
+        let goes = matches!(self, Self::Suspend | Self::Delete);
+        if goes && user.rights.class == Class::Owner {
             let policy = wanted.single.ok_or(Refusal::OwnerProtected)?;
             touches_owner(policy, user)?;
         }
@@ -230,6 +232,9 @@ mod tests {
                 Err(Refusal::NotYourself)
             );
         }
+        let suspended = Step::Suspend.applied(&other, START);
+        let back = decide(Step::Reactivate, &owner, None, &suspended);
+        assert_eq!(back, Ok(true));
         let manager = user("m", standard(BuiltIn::UserManager));
         let beyond = decide(Step::Delete, &manager, Some(&free), &other);
         assert_eq!(beyond, Err(Refusal::BeyondYourRights));
