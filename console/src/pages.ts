@@ -30,6 +30,54 @@ export interface Page {
 /** In the order of the navigation. */
 export const pages: readonly Page[] = [
   { path: '/', title: 'nav.overview', icon: 'overview', load: () => import('./pages/overview/Overview.svelte') },
+  {
+    path: '/users',
+    title: 'nav.users',
+    icon: 'users',
+    load: () => import('./pages/users/Users.svelte'),
+  },
+  {
+    path: '/imports',
+    title: 'nav.imports',
+    permissions: ['imports.run'],
+    icon: 'upload',
+    load: () => import('./pages/imports/Imports.svelte'),
+  },
+  {
+    path: '/imports/:id',
+    title: 'nav.imports',
+    permissions: ['imports.run'],
+    load: () => import('./pages/imports/Import.svelte'),
+  },
+  { path: '/licences', title: 'nav.licences', icon: 'key', load: () => import('./pages/licences/Licences.svelte') },
+  {
+    path: '/accounts',
+    title: 'nav.accounts',
+    permissions: ['accounts.manage'],
+    icon: 'accounts',
+    load: () => import('./pages/accounts/Accounts.svelte'),
+  },
+  { path: '/groups', title: 'nav.groups', icon: 'groups', load: () => import('./pages/groups/Groups.svelte') },
+  {
+    path: '/roles',
+    title: 'nav.roles',
+    icon: 'shield',
+    load: () => import('./pages/roles/Roles.svelte'),
+  },
+  {
+    path: '/company',
+    title: 'nav.company',
+    permissions: ['tenant.manage'],
+    icon: 'settings',
+    load: () => import('./pages/company/Company.svelte'),
+  },
+  {
+    path: '/audit',
+    title: 'nav.audit',
+    permissions: ['audit.read'],
+    icon: 'audit',
+    load: () => import('./pages/audit/Audit.svelte'),
+  },
 
   { path: '/sign-in', title: 'title.sign-in', open: true, load: () => import('./pages/sign-in/SignIn.svelte') },
   { path: '/forgotten', title: 'title.forgotten', open: true, load: () => import('./pages/reset/Forgotten.svelte') },
