@@ -24,7 +24,7 @@ pub const FUNCTION: Function = Function::http("start-export", |ctx, request| {
 });
 
 #[derive(OpenApi)]
-#[openapi(paths(start, show))]
+#[openapi(paths(start, list, show))]
 struct Api;
 
 /// The OpenAPI description of its routes.
@@ -76,9 +76,17 @@ struct ExportView {
     created_at: String,
 }
 
+/// Exports, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+struct Exports {
+    /// The exports.
+    exports: Vec<ExportView>,
+}
+
 async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
     match http::route(&request).as_str() {
         "POST /v1/exports" => start(ctx, &request).await,
+        "GET /v1/exports" => list(ctx, &request).await,
         "GET /v1/exports/{id}" => show(ctx, &request).await,
         _ => Err(ApiError::NotFound),
     }
@@ -93,7 +101,7 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
     responses((status = 202, description = "The export, waiting for its turn", body = ExportView), (status = "4XX", description = "`invalid_fields`, `malformed_request`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn start(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
-    may_export(&caller, ExportOf::Users).or_else(|_| may_export(&caller, ExportOf::Audit))?;
+    may_export_anything(&caller)?;
     caller
         .once(ctx, request, async |caller| {
             let order: StartExport = http::parse_json(request)?;
@@ -121,6 +129,27 @@ async fn start(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
         .await
 }
 
+/// How many exports a list shows.
+const LISTED: usize = 100;
+
+/// List exports
+///
+/// The newest hundred of the last 30 days that the caller may fetch, without links: ask for one to get its link.
+#[utoipa::path(get, path = "/v1/exports", operation_id = "listExports", tag = "Exports",
+    responses((status = 200, description = "The exports, newest first", body = Exports), (status = "4XX", description = "`unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
+async fn list(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
+    let caller = Caller::from_request(ctx, request).await?;
+    may_export_anything(&caller)?;
+    let exports = ctx.store.exports(&caller.tenant).await?;
+    let exports = exports
+        .iter()
+        .filter(|export| may_fetch(&caller, export))
+        .take(LISTED)
+        .map(|export| view(export, None))
+        .collect();
+    http::ok(&Exports { exports })
+}
+
 /// Show an export
 ///
 /// With a short-lived link to the file once it is done.
@@ -128,7 +157,7 @@ async fn start(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     responses((status = 200, description = "The export", body = ExportView), (status = "4XX", description = "`not_found`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn show(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
-    may_export(&caller, ExportOf::Users).or_else(|_| may_export(&caller, ExportOf::Audit))?;
+    may_export_anything(&caller)?;
     let id = http::path_id(request, "id", ExportId::parse)?;
     let export = ctx
         .store
@@ -136,8 +165,7 @@ async fn show(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
         .await?
         .ok_or(ApiError::NotFound)?;
     may_export(&caller, export.of)?;
-    // A file may hold more than another user of lesser class sees.
-    if export.requested_by != caller.user && caller.powers.class != Class::Owner {
+    if !may_fetch(&caller, &export) {
         return Err(ApiError::NotFound);
     }
     let url = if export.state == ExportState::Done {
@@ -164,6 +192,17 @@ fn may_export(caller: &Caller, of: ExportOf) -> Result<(), ApiError> {
         ExportOf::Users => caller.require(Permission::ExportsRun),
         ExportOf::Audit => caller.require_trail(),
     }
+}
+
+/// Goes on only if anything may be exported.
+fn may_export_anything(caller: &Caller) -> Result<(), ApiError> {
+    may_export(caller, ExportOf::Users).or_else(|_| may_export(caller, ExportOf::Audit))
+}
+
+/// Whether the caller may have this export's file, which may hold more than another user of lesser class sees.
+fn may_fetch(caller: &Caller, export: &Export) -> bool {
+    let own = export.requested_by == caller.user || caller.powers.class == Class::Owner;
+    own && may_export(caller, export.of).is_ok()
 }
 
 impl StartExport {

@@ -55,6 +55,22 @@ impl Store {
         self.get(&keys::export(tenant, id)).await
     }
 
+    /// The tenant's exports, newest first.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn exports(&self, tenant: &TenantId) -> Result<Vec<Export>, StoreError> {
+        let mut exports: Vec<Export> = self
+            .all(&keys::tenant_partition(tenant), keys::EXPORT)
+            .await?;
+        exports.sort_by(|a, b| {
+            b.created_at
+                .cmp(&a.created_at)
+                .then_with(|| a.id.cmp(&b.id))
+        });
+        Ok(exports)
+    }
+
     /// Notes that an export is being written.
     ///
     /// # Errors

@@ -108,6 +108,8 @@ pub const ACCOUNT: &str = "ACCOUNT#";
 pub const PRODUCT: &str = "PRODUCT#";
 /// The beginning of all imports' sort keys.
 pub const IMPORT: &str = "IMPORT#";
+/// The beginning of all exports' sort keys.
+pub const EXPORT: &str = "EXPORT#";
 /// The beginning of all e-mail guards' sort keys.
 pub const EMAIL: &str = "EMAIL#";
 /// The beginning of all external-ID guards' sort keys.
@@ -384,7 +386,7 @@ pub fn read_overview(pk: &str, sk: &str) -> Option<TenantId> {
 /// An export.
 #[must_use]
 pub fn export(tenant: &TenantId, export: &ExportId) -> Key {
-    Key::new(tenant_partition(tenant), format!("EXPORT#{export}"))
+    Key::new(tenant_partition(tenant), format!("{EXPORT}{export}"))
 }
 
 /// Reads back which mail stands at a key.
@@ -398,7 +400,7 @@ pub fn read_mail(pk: &str) -> Option<MailId> {
 pub fn read_export(pk: &str, sk: &str) -> Option<(TenantId, ExportId)> {
     Some((
         TenantId::parse(pk.strip_prefix("T#")?).ok()?,
-        ExportId::parse(sk.strip_prefix("EXPORT#")?).ok()?,
+        ExportId::parse(sk.strip_prefix(EXPORT)?).ok()?,
     ))
 }
 

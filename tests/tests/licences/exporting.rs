@@ -4,6 +4,7 @@ use std::io::Cursor;
 
 use calamine::{Data, Reader, Xlsx};
 use futures::future::join_all;
+use jiff::SignedDuration;
 use muster_shared::domain::id::GroupId;
 use muster_tests::world::{Actor, World, text};
 use serde_json::{Value, json};
@@ -438,4 +439,34 @@ async fn three_thousand_users_are_exported_completely_and_in_order() {
         let rows = cells(&world, owner, order).await;
         assert_eq!(column(&rows, "External ID"), expected, "{format}");
     }
+}
+
+#[tokio::test]
+async fn exports_are_listed_newest_first_to_whom_may_fetch_them() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let owner = &company.owner;
+    let clerk = world.define_role(&company.tenant, "Clerk", &["exports.run"]);
+    let ada = owner.colleague("ada", "standard", &[&clerk]).await;
+    let bob = owner.colleague("bob", "standard", &[&clerk]).await;
+    let limited = owner.colleague("lim", "limited", &[]).await;
+    let first = export(&world, &ada, json!({ "format": "csv" })).await;
+    world.wait(SignedDuration::from_mins(1)).await;
+    let trail = export(&world, owner, json!({ "of": "audit" })).await;
+    let listed = async |actor: &Actor<'_>| -> Vec<Value> {
+        let listed = actor.get(PATH).await.expect(200);
+        listed["exports"].as_array().unwrap().clone()
+    };
+    let without_link = |export: &Value| {
+        let mut export = export.clone();
+        export["url"] = Value::Null;
+        export
+    };
+    assert_eq!(
+        listed(owner).await,
+        [without_link(&trail), without_link(&first)]
+    );
+    assert_eq!(listed(&ada).await, [without_link(&first)]);
+    assert_eq!(listed(&bob).await, [] as [Value; 0]);
+    assert_eq!(limited.get(PATH).await.refused(403), "forbidden");
 }

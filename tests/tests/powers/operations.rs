@@ -326,6 +326,7 @@ pub const OPERATIONS: &[Operation] = &[
         |_, _, _| json!({ "format": "csv", "of": "audit" }),
     )
     .doing("of the audit trail"),
+    Operation::plain("GET /v1/exports", NOTHING),
     Operation::of_thing("GET /v1/exports/{id}", "export", NOTHING),
     // The company
     Operation::plain(
