@@ -3,7 +3,7 @@ import { catalogue } from './catalogue';
 
 export const imports = catalogue(
   {
-    intro: 'Add and change many users at once by a CSV file. You see what would happen before anything is written.',
+    intro: 'Add and change many users at once. You see the plan before anything is written.',
     back: 'All imports',
     history: 'History',
     'history.label': 'Imports',
@@ -48,7 +48,7 @@ export const imports = catalogue(
     'cancelled.title': 'This import was cancelled',
     'cancelled.text': 'Nothing of it was written.',
     'invalid.title': 'This file cannot be imported',
-    'invalid.text': 'Nothing was written. Mend the file and try again.',
+    'invalid.text': 'Nothing was written. Mend the file, or choose another one.',
     'invalid.again': 'Try again',
 
     'found.encoding': 'Encoding',
@@ -84,7 +84,6 @@ export const imports = catalogue(
 
     'rows.plan': 'The plan, row by row',
     'rows.report': 'What became of each row',
-    'rows.all': 'All rows',
     'rows.none': 'No such rows',
     'rows.capped': 'The first {n} are shown here. The whole file can be downloaded.',
     'rows.line': 'Line',
@@ -102,7 +101,6 @@ export const imports = catalogue(
     'row.blank': 'blank',
     'row.original': 'In the words of the check: {text}',
     'row.now': 'Now: {value}',
-    'row.user': 'Open the user',
 
     'commit.button': 'Import…',
     'commit.title': 'Import {name}?',
@@ -135,7 +133,7 @@ export const imports = catalogue(
     'duplicate.email': 'The e-mail address is that of line {line} already.',
   },
   {
-    intro: 'Legen Sie viele Benutzer auf einmal per CSV-Datei an oder ändern Sie sie. Sie sehen, was geschehen würde, bevor etwas geschrieben wird.',
+    intro: 'Viele Benutzer auf einmal anlegen und ändern. Sie sehen den Plan, bevor etwas geschrieben wird.',
     back: 'Alle Importe',
     history: 'Verlauf',
     'history.label': 'Importe',
@@ -180,7 +178,7 @@ export const imports = catalogue(
     'cancelled.title': 'Dieser Import wurde abgebrochen',
     'cancelled.text': 'Es wurde nichts davon geschrieben.',
     'invalid.title': 'Diese Datei lässt sich nicht importieren',
-    'invalid.text': 'Es wurde nichts geschrieben. Berichtigen Sie die Datei und versuchen Sie es noch einmal.',
+    'invalid.text': 'Es wurde nichts geschrieben. Berichtigen Sie die Datei, oder wählen Sie eine andere.',
     'invalid.again': 'Noch einmal versuchen',
 
     'found.encoding': 'Zeichenkodierung',
@@ -216,7 +214,6 @@ export const imports = catalogue(
 
     'rows.plan': 'Der Plan, Zeile für Zeile',
     'rows.report': 'Was aus jeder Zeile wurde',
-    'rows.all': 'Alle Zeilen',
     'rows.none': 'Keine solchen Zeilen',
     'rows.capped': 'Hier werden die ersten {n} gezeigt. Die ganze Datei können Sie herunterladen.',
     'rows.line': 'Zeile',
@@ -234,7 +231,6 @@ export const imports = catalogue(
     'row.blank': 'leer',
     'row.original': 'Im Wortlaut der Prüfung: {text}',
     'row.now': 'Bisher: {value}',
-    'row.user': 'Benutzer öffnen',
 
     'commit.button': 'Importieren…',
     'commit.title': '{name} importieren?',

@@ -1,12 +1,7 @@
 // A plan or a report as it is read: a line per row, of which as many are held as anybody can look through.
-import { Unreachable, type Schemas } from '../../api';
+import { Unreachable } from '../../api';
+import { outcomes, type Counts, type Form, type Outcome } from './counts';
 import { cells, plain, Records } from './csv';
-
-export type Counts = Schemas['Counts'];
-export type Outcome = keyof Counts;
-
-/** In the order in which they are shown. */
-export const outcomes: readonly Outcome[] = ['created', 'updated', 'unchanged', 'refused'];
 
 /** How many rows of each outcome are held, and of all together. */
 export const MOST = 100_000;
@@ -17,9 +12,7 @@ const SHOWN_EVERY_MS = 150;
 const COLUMNS = {
   plan: ['Line', 'Outcome', 'Code', 'Message', 'User', 'Version', 'References'],
   report: ['Line', 'Outcome', 'Code', 'Message'],
-} as const;
-
-export type Form = keyof typeof COLUMNS;
+} as const satisfies Record<Form, readonly string[]>;
 
 /** A row as it is held: the rest of it is read when it is shown. */
 export interface Row {
@@ -40,8 +33,6 @@ export interface Told {
   /** By heading, as they were uploaded. */
   values: { heading: string; value: string }[];
 }
-
-export const total = (counts: Counts): number => outcomes.reduce((sum, outcome) => sum + counts[outcome], 0);
 
 
 export class Plan {

@@ -1,6 +1,6 @@
 // What follows from the state of an import.
 import { can, session, type Schemas } from '../../api';
-import type { Outcome } from './plan.svelte';
+import type { Outcome } from './counts';
 
 type Import = Schemas['Import'];
 type State = Schemas['ImportState'];
