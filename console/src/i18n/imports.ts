@@ -112,7 +112,7 @@ export const imports = catalogue(
     'commit.confirm': { one: 'Import {n} row', other: 'Import {n} rows' },
     'cancel.button': 'Cancel the import',
     'cancel.title': 'Cancel this import?',
-    'cancel.text': 'The plan is thrown away. Nothing has been written.',
+    'cancel.text': 'Nothing has been written, and nothing will be.',
 
     'importing.title': 'The import is running',
     'importing.text': 'It runs on our side: you can leave this page, or close it.',
@@ -242,7 +242,7 @@ export const imports = catalogue(
     'commit.confirm': { one: '{n} Zeile importieren', other: '{n} Zeilen importieren' },
     'cancel.button': 'Import abbrechen',
     'cancel.title': 'Diesen Import abbrechen?',
-    'cancel.text': 'Der Plan wird verworfen. Es wurde noch nichts geschrieben.',
+    'cancel.text': 'Es wurde nichts geschrieben, und es wird nichts geschrieben.',
 
     'importing.title': 'Der Import läuft',
     'importing.text': 'Er läuft bei uns: Sie können diese Seite verlassen oder schließen.',
