@@ -1,5 +1,6 @@
 import type { Page } from '@playwright/test';
 import { expect, test } from './fixtures';
+import type { Company, Stack } from './stack';
 
 const HEADER = 'External ID,Email,First Name,Last Name';
 
@@ -7,6 +8,28 @@ const HEADER = 'External ID,Email,First Name,Last Name';
 async function choose(page: Page, name: string, content: string | Buffer): Promise<void> {
   const buffer = typeof content === 'string' ? Buffer.from(content) : content;
   await page.getByLabel('Drop a CSV file here').setInputFiles({ name, mimeType: 'text/csv', buffer });
+}
+
+// Windows-1252 and semicolons, as a German Excel saves it.
+const FILE = Buffer.from(
+  [
+    'External ID;Email;First Name;Last Name;Depot',
+    'D-1;;Ada;Müller-Lüdenscheidt;Köln',
+    'D-2;;Grace;;Köln',
+    'D-3;jörg;Jörg;Größe;Köln',
+    'D-4;zoe@drivers.example;Zoë;Straße;Köln',
+    'D-4;zora@drivers.example;Zora;Twice;Köln',
+    ...Array.from({ length: 40 }, (_, n) => `T-${n};;Truck;No ${n};Köln`),
+  ].join('\r\n'),
+  'latin1',
+);
+
+/** A company with two users whom the file knows. */
+async function known(stack: Stack, name: string): Promise<Company> {
+  const company = await stack.company(name);
+  await company.add({ external_id: 'D-1', first_name: 'Ada', last_name: 'Old' });
+  await company.add({ external_id: 'D-2', first_name: 'Grace' });
+  return company;
 }
 
 const tile = (page: Page, name: string) => page.getByRole('group', { name: 'Rows, by what becomes' }).getByRole('button', { name });
@@ -26,34 +49,22 @@ test('who has imported nothing yet is told how, and imports the sample file', as
   await expect(tile(page, '4 To add')).toBeVisible();
 });
 
-test('a file of a spreadsheet program is dropped, looked through, imported and reported on', async ({
+test('a file of a spreadsheet program is dropped, and looked through before anything is written', async ({
   page,
   stack,
   signIn,
   look,
 }) => {
-  const company = await stack.company('Importing Haulage');
-  await company.add({ external_id: 'D-1', first_name: 'Ada', last_name: 'Old' });
-  await company.add({ external_id: 'D-2', first_name: 'Grace' });
+  const company = await known(stack, 'Importing Haulage');
   await signIn(company.owner);
   await page.getByRole('link', { name: 'Imports' }).click();
   await expect(page.getByText('Nothing has been imported yet')).toBeVisible();
 
-  // Windows-1252 and semicolons, as a German Excel saves it.
-  const rows = [
-    'External ID;Email;First Name;Last Name;Depot',
-    'D-1;;Ada;Müller-Lüdenscheidt;Köln',
-    'D-2;;Grace;;Köln',
-    'D-3;jörg;Jörg;Größe;Köln',
-    'D-4;zoe@drivers.example;Zoë;Straße;Köln',
-    'D-4;zora@drivers.example;Zora;Twice;Köln',
-    ...Array.from({ length: 40 }, (_, n) => `T-${n};;Truck;No ${n};Köln`),
-  ];
   const transfer = await page.evaluateHandle((bytes) => {
     const transfer = new DataTransfer();
     transfer.items.add(new File([new Uint8Array(bytes)], 'Fahrer März.csv', { type: 'text/csv' }));
     return transfer;
-  }, [...Buffer.from(rows.join('\r\n'), 'latin1')]);
+  }, [...FILE]);
   await page.dispatchEvent('body', 'dragover', { dataTransfer: transfer });
   await expect(page.getByText('Let go to upload')).toBeVisible();
   await page.dispatchEvent('body', 'drop', { dataTransfer: transfer });
@@ -81,7 +92,13 @@ test('a file of a spreadsheet program is dropped, looked through, imported and r
   await expect(panel.getByText('Now: Old')).toBeVisible();
   await look('import-row');
   await panel.getByRole('button', { name: 'Close' }).click();
+});
 
+test('a plan is carried out and reported on, and stays in the history', async ({ page, stack, signIn, look }) => {
+  const company = await known(stack, 'Reporting Haulage');
+  await signIn(company.owner);
+  await page.goto('/imports');
+  await choose(page, 'Fahrer März.csv', FILE);
   await page.getByRole('button', { name: 'Import…' }).click();
   const dialog = page.getByRole('dialog', { name: 'Import Fahrer März.csv?' });
   await expect(dialog.getByRole('listitem')).toHaveText([
