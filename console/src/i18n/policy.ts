@@ -37,14 +37,14 @@ export const policy = catalogue(
     'import_mode.direct': 'Are imported at once',
   } as const satisfies Record<
     | keyof Policy
-    | `email_change.${Policy['email_change'] & string}`
-    | `own_email.${Policy['own_email'] & string}`
-    | `owner_demotion.${Policy['owner_demotion'] & string}`
-    | `phone.${Policy['phone'] & string}`
-    | `invite_on_create.${Policy['invite_on_create'] & string}`
+    | `email_change.${Policy['email_change']}`
+    | `own_email.${Policy['own_email']}`
+    | `owner_demotion.${Policy['owner_demotion']}`
+    | `phone.${Policy['phone']}`
+    | `invite_on_create.${Policy['invite_on_create']}`
     | `scope_kinds.${Schemas['ScopeKind']}`
-    | `standard_sees.${Policy['standard_sees'] & string}`
-    | `import_mode.${Policy['import_mode'] & string}`,
+    | `standard_sees.${Policy['standard_sees']}`
+    | `import_mode.${Policy['import_mode']}`,
     string
   >,
   {
