@@ -1,6 +1,6 @@
 // Which entries are shown: ids, codes and times, all of which may stand in the address.
 import { api, ok } from '../../api';
-import { format } from '../../i18n';
+import { format, locale } from '../../i18n';
 import { audit as t, operations, operationText } from '../../i18n/audit';
 import { fitting, type Option } from '../../ui/options';
 
@@ -81,9 +81,13 @@ export async function findActors(text: string, signal: AbortSignal): Promise<rea
 export const otherActor = (actor: string | undefined): string | undefined =>
   others().find(({ value }) => value === actor)?.label;
 
+/** `2 Mar 2026, 09:00–10:00` */
+export const rangeText = (from: string, to: string): string =>
+  new Intl.DateTimeFormat(locale.tag, { dateStyle: 'medium', timeStyle: 'short' }).formatRange(new Date(from), new Date(to));
+
 /** The time that is shown, in words. */
 export function timeText({ from, to }: Filter): string | undefined {
-  if (from && to) return `${format.dateTime(from)} – ${format.dateTime(to)}`;
+  if (from && to) return rangeText(from, to);
   if (from) return t('filter.since', { from: format.dateTime(from) });
   return to ? t('filter.until', { to: format.dateTime(to) }) : undefined;
 }
