@@ -35,7 +35,7 @@ test('an owner changes settings; what is not saved is told, also on leaving', as
   await page.getByRole('button', { name: 'Save changes' }).click();
   await expect(page.getByText('The settings are saved.')).toBeVisible();
   await expect(page.getByText('unsaved change')).toHaveCount(0);
-  await expect(page.getByRole('button', { name: 'Company: Northwind Haulage' })).toBeVisible();
+  await expect(page.getByRole('banner').getByText('Northwind Haulage')).toBeVisible();
   await page.reload();
   await expect(phone.getByRole('radio', { name: 'Anything' })).toBeChecked();
   await expect(page.getByLabel('Life of an activation link')).toHaveValue('72');
