@@ -75,10 +75,10 @@ it('a group takes in who is not in it', () => {
 });
 
 it('a deletion is confirmed by what names the user, or by their number', () => {
-  expect(typedToDelete([person()])).toBe('ada@example.com');
-  expect(typedToDelete([person({ email: null, external_id: 'T-1' })])).toBe('T-1');
-  expect(typedToDelete([person({ email: null })])).toBe('usr_1');
-  expect(typedToDelete([person(), person()])).toBe('2');
+  expect(typedToDelete([person()], 1)).toBe('ada@example.com');
+  expect(typedToDelete([person({ email: null, external_id: 'T-1' })], 1)).toBe('T-1');
+  expect(typedToDelete([person({ email: null })], 1)).toBe('usr_1');
+  expect(typedToDelete([person(), person()], 2)).toBe('2');
 });
 
 it('only what makes sense and is permitted is offered', () => {

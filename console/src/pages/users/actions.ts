@@ -138,10 +138,10 @@ export function forecast(
   return { done, unchanged, refused: [...counts].sort((a, b) => b[1] - a[1]) };
 }
 
-/** What has to be typed to delete these users: what names one, or how many they are. */
-export function typedToDelete(users: readonly Picked[]): string {
+/** What has to be typed to delete these users: what names the only one, or how many will go. */
+export function typedToDelete(users: readonly Picked[], deleted: number): string {
   const [only, ...others] = users;
-  return only && others.length === 0 ? (only.email ?? only.external_id ?? only.id) : `${users.length}`;
+  return only && others.length === 0 ? (only.email ?? only.external_id ?? only.id) : `${deleted}`;
 }
 
 /** One request of an action, for at most 1000 users. `typed` confirms the deletion of one. */
