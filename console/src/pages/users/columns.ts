@@ -2,19 +2,20 @@
 import type { User } from './list.svelte';
 
 const widths = {
-  name: 'minmax(11rem, 2fr)',
+  // Narrow enough on phones for the status beside it.
+  name: 'minmax(clamp(9rem, 24vw, 11rem), 2fr)',
   status: '10.5rem',
   class: '7rem',
   roles: 'minmax(9rem, 1.2fr)',
-  email: 'minmax(13rem, 1.8fr)',
-  external_id: 'minmax(8rem, 1fr)',
+  email: 'minmax(12rem, 1.8fr)',
+  external_id: 'minmax(7rem, 1fr)',
   phone: '10rem',
   employee_number: '9.5rem',
   groups: 'minmax(11rem, 1.5fr)',
-  licences: 'minmax(13rem, 1.8fr)',
+  licences: 'minmax(11rem, 1.8fr)',
   account: 'minmax(9rem, 1.2fr)',
   invitation: '15rem',
-  last_login_at: '9.5rem',
+  last_login_at: '8.5rem',
   created_at: '8rem',
   updated_at: '9.5rem',
 } as const satisfies Partial<Record<keyof User, string>>;
@@ -26,7 +27,7 @@ export const widthOf = (column: Column): string => widths[column];
 
 /** Stands in every row, or nobody knew who it is. */
 export const FIXED: Column = 'name';
-export const usual: readonly Column[] = ['name', 'status', 'class', 'email', 'external_id', 'licences', 'last_login_at'];
+export const usual: readonly Column[] = ['name', 'status', 'email', 'external_id', 'licences', 'last_login_at'];
 
 const STORED = 'muster.users.columns';
 
