@@ -52,6 +52,8 @@ test('an administrator finds people by search, filters and columns, and opens on
   await expect(page).toHaveURL('/users');
 
   await page.getByRole('button', { name: 'Group', exact: true }).click();
+  await expect(page.getByRole('option', { name: 'Fleet North' })).toBeVisible();
+  await look('users-group');
   await page.getByRole('option', { name: 'Fleet North' }).click();
   await expect(page.getByRole('button', { name: 'Group: Fleet North' })).toBeVisible();
   await expect(page).toHaveURL(/\?group=grp_\w+$/);

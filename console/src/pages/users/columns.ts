@@ -15,7 +15,7 @@ const widths = {
   licences: 'minmax(11rem, 1.8fr)',
   account: 'minmax(9rem, 1.2fr)',
   invitation: '15rem',
-  last_login_at: '8.5rem',
+  last_login_at: '7.75rem',
   created_at: '8rem',
   updated_at: '9.5rem',
 } as const satisfies Partial<Record<keyof User, string>>;

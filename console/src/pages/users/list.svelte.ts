@@ -14,8 +14,10 @@ interface Page {
   stale: boolean;
 }
 
-/** How many rows behind those in sight are read ahead: enough for quick scrolling. */
+/** How many rows behind those in sight are read ahead, and how many more by how far one has come: whoever scrolls far
+ * goes on, and should not have to wait for it. */
 const AHEAD = 300;
+const AHEAD_PART = 0.25;
 
 export class UserList {
   /** Which list this is; another one begins anew. */
@@ -98,7 +100,7 @@ export class UserList {
       if (page.stale && start <= last && end >= first) return at;
       start = end;
     }
-    return this.next !== undefined && last >= start - AHEAD ? this.#pages.length : undefined;
+    return this.next !== undefined && start <= last * (1 + AHEAD_PART) + AHEAD ? this.#pages.length : undefined;
   }
 
   #cursor(at: number): string | undefined {
