@@ -129,6 +129,8 @@ const problems = catalogue(english, {
 const germanFaults: Record<string, string> = {
   ambiguous_name: 'Mehrere heißen so. Geben Sie die ID an.',
   changed_since_plan: 'Der Benutzer wurde nach dem Plan geändert. Importieren Sie die Zeile noch einmal.',
+  by_owners: 'Das ändern nur Inhaber.',
+  by_support: 'Das ändert nur der Support.',
   class_without_roles: 'Rollen gehören nur zur Klasse „Standard“.',
   control_character: 'Zeilenumbrüche und Steuerzeichen sind nicht erlaubt.',
   duplicate_column: 'Die Kopfzeile nennt eine Spalte mehrmals.',

@@ -22,6 +22,13 @@ export const defaults: Policy = {
   standard_sees: 'all',
 };
 
+/** Who alone may change a field: what protects owners from each other is support's to change, whom others see the owners'. */
+export const guardians: Partial<Record<keyof Policy, 'support' | 'owners'>> = {
+  own_email: 'support',
+  owner_demotion: 'support',
+  standard_sees: 'owners',
+};
+
 export type Settings = Policy & { name: string; locale: string; currency: string } & Record<string, unknown>;
 
 /** The lists in a fixed order: they are sets, and their order is no change. */
