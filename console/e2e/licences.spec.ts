@@ -97,7 +97,8 @@ test('who may not assign licences sees holders, but no codes and nothing to do',
   await expect(page.getByRole('button', { name: 'Assign', exact: true })).toHaveCount(0);
 });
 
-test('what cannot be loaded can be tried again, and what is no product says so', async ({ page, company, signIn, look }) => {
+test('what cannot be loaded can be tried again, and what is no product says so', async ({ page, stack, signIn, look }) => {
+  const company = await stack.company('Westwind Logistics');
   await signIn(company.owner);
   await page.route('**/v1/users?*', (route) => route.abort());
   await page.goto(`/licences?product=${company.products[0]}`);

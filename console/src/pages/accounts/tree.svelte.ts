@@ -37,7 +37,7 @@ export class Tree {
         break;
       case 'ArrowRight':
         if (expandable && !isOpen) this.toggle(id, true);
-        else to = item.querySelector<HTMLElement>('ul a[data-account]');
+        else to = item.querySelector<HTMLElement>(':scope ul a[data-account]');
         break;
       case 'ArrowLeft':
         if (expandable && isOpen) this.toggle(id, false);
