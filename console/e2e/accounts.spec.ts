@@ -64,7 +64,6 @@ test('an account manager makes a client and a sub-account, agrees on rates, and 
   const rates = page.getByRole('table', { name: 'Rates of Ada Lovelace' });
   await expect(rates.getByRole('row', { name: /from 1 Apr 2040 €0.123456 To come/ })).toBeVisible();
   await expect(rates.getByRole('row', { name: /to 31 Mar 2040 €0.30 In force/ })).toBeVisible();
-  await stack.wait(86_400);
   await look('accounts-rates');
 
   // Whoever has sub-accounts is not empty.
@@ -133,13 +132,15 @@ test('the tree is gone through by keyboard, searched, and of two who edit the se
   });
   expect(faster.status).toBe(200);
   await edit.getByLabel('Address').fill('Kai 2, 20457 Hamburg, Germany');
-  await edit.getByRole('button', { name: 'Save' }).click();
-  await expect(page.getByText('Somebody else has saved a change meanwhile')).toBeVisible();
+  await edit.getByRole('button', { name: 'Save', exact: true }).click();
+  await expect(edit.getByRole('heading', { name: 'Somebody else changed it meanwhile' })).toBeVisible();
   await expect(page.getByRole('row', { name: 'Name Faster Wheels Fast Wheels' })).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Save', exact: true })).toBeDisabled();
   await look('accounts-conflict');
-  await page.getByRole('button', { name: 'Take theirs' }).click();
-  await page.getByLabel('Address').fill('Kai 2, 20457 Hamburg, Germany');
-  await page.getByRole('button', { name: 'Save' }).click();
+  // What one did not change stays as the other has saved it.
+  await page.getByRole('button', { name: 'Keep my changes' }).click();
+  await expect(page.getByLabel('Name', { exact: true })).toHaveValue('Faster Wheels');
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
   await expect(page.getByText('Faster Wheels is saved.')).toBeVisible();
   await expect(page.getByText('Kai 2, 20457 Hamburg, Germany')).toBeVisible();
 });

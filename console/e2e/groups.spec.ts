@@ -48,7 +48,7 @@ test('an administrator makes a fleet, puts users into it, takes them out, rename
   await page.getByRole('button', { name: 'Rename' }).click();
   const rename = page.getByRole('dialog', { name: 'Rename Fleet North' });
   await rename.getByLabel('Name').fill('Fleet South');
-  await rename.getByRole('button', { name: 'Save' }).click();
+  await rename.getByRole('button', { name: 'Save', exact: true }).click();
   await expect(page.getByRole('heading', { name: 'Fleet South', level: 2 })).toBeVisible();
   await expect(page.getByRole('list', { name: 'Fleets' }).getByRole('link')).toHaveText(['Fleet South']);
 
@@ -72,7 +72,7 @@ test('a taken name is said at its field, and of two who rename the second sees b
   await page.getByRole('button', { name: 'Rename' }).click();
   const name = page.getByRole('dialog').getByLabel('Name');
   await name.fill('fleet west');
-  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
   await expect(page.getByText('This name is taken.')).toBeVisible();
   await expect(name).toBeFocused();
 
@@ -84,11 +84,12 @@ test('a taken name is said at its field, and of two who rename the second sees b
   });
   expect(faster.status).toBe(200);
   await name.fill('Evening shift');
-  await page.getByRole('button', { name: 'Save' }).click();
-  await expect(page.getByText('Somebody else has saved a change meanwhile')).toBeVisible();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await expect(page.getByRole('heading', { name: 'Somebody else changed it meanwhile' })).toBeVisible();
   await expect(page.getByRole('row', { name: 'Name Late shift Evening shift' })).toBeVisible();
   await look('groups-conflict');
-  await page.getByRole('button', { name: 'Save mine over it' }).click();
+  await page.getByRole('button', { name: 'Keep my changes' }).click();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
   await expect(page.getByRole('heading', { name: 'Evening shift', level: 2 })).toBeVisible();
 });
 

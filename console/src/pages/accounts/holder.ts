@@ -20,3 +20,22 @@ export const PRIVATE_PERSON: Holder = {
 
 /** A holder to fill a form in with: the API leaves out what a private person does not have. */
 export const filled = (holder: Holder): Holder => ({ ...PRIVATE_PERSON, ...holder });
+
+/** What is edited of an account. */
+export interface Edited {
+  name: string;
+  holder: Holder;
+}
+
+export const edited = ({ name, holder }: Edited): Edited => ({ name, holder: filled(holder) });
+
+/** Mine as a change of theirs: what I changed since `base` as I made it, the rest as they have saved it. */
+export function merged(base: Edited, theirs: Edited, mine: Edited): Edited {
+  const pick = <T>(before: T, their: T, my: T): T => (my === before ? their : my);
+  const [was, saved, typed] = [base, theirs, mine].map(({ holder }) => filled(holder)) as [Holder, Holder, Holder];
+  const kind = pick(was.kind, saved.kind, typed.kind);
+  if (kind === 'consumer') return { name: pick(base.name, theirs.name, mine.name), holder: PRIVATE_PERSON };
+  const holder: Holder = { ...typed, kind };
+  for (const field of BUSINESS) holder[field] = pick(was[field], saved[field], typed[field]);
+  return { name: pick(base.name, theirs.name, mine.name), holder };
+}
