@@ -8,7 +8,7 @@ const business = {
   address: 'Am Hafen 1, 20457 Hamburg, Germany',
 };
 
-test('an account manager makes a client and a sub-account, agrees on rates, and deletes what is empty', async ({
+test('an account manager makes a client, and is told what is wrong where it is', async ({
   page,
   stack,
   signIn,
@@ -40,7 +40,14 @@ test('an account manager makes a client and a sub-account, agrees on rates, and 
   await expect(page.getByText('DE123456789')).toBeVisible();
   // A client agrees on rates with those below it.
   await expect(page.getByRole('button', { name: 'Add a rate' })).toHaveCount(0);
+});
 
+test('a sub-account is made with a rate, gets another, and is deleted while its client is refused', async ({ page, stack, signIn, look }) => {
+  const company = await stack.company('Northwind Haulage');
+  const { id } = await company.post('/v1/accounts', { kind: 'client', name: 'Fast Wheels', holder: business });
+  await signIn(company.owner);
+  await page.goto(`/accounts?account=${String(id)}`);
+  await expect(page.getByRole('link', { name: 'Show all in users' })).toHaveAttribute('href', `/users?account=${String(id)}`);
   await page.getByRole('button', { name: 'New sub-account' }).click();
   const sub = page.getByRole('dialog', { name: 'New sub-account of Fast Wheels' });
   await sub.getByLabel('Name', { exact: true }).fill('Ada Lovelace');
@@ -133,7 +140,7 @@ test('the tree is gone through by keyboard, searched, and of two who edit the se
   expect(faster.status).toBe(200);
   await edit.getByLabel('Address').fill('Kai 2, 20457 Hamburg, Germany');
   await edit.getByRole('button', { name: 'Save', exact: true }).click();
-  await expect(edit.getByRole('heading', { name: 'Somebody else changed it meanwhile' })).toBeVisible();
+  await expect(edit.getByText('Somebody else changed it meanwhile')).toBeVisible();
   await expect(page.getByRole('row', { name: 'Name Faster Wheels Fast Wheels' })).toBeVisible();
   await expect(page.getByRole('button', { name: 'Save', exact: true })).toBeDisabled();
   await look('accounts-conflict');

@@ -57,7 +57,7 @@ export const groups = catalogue(
     'remove.done': { one: '{n} user is taken out of {name}.', other: '{n} users are taken out of {name}.' },
   },
   {
-    text: 'Flotten und Schlagwörter fassen Benutzer zusammen: um sie zu finden und um festzulegen, wer wen sieht.',
+    text: 'Flotten und Schlagwörter fassen Benutzer zusammen und bestimmen mit, wer wen sieht.',
     kinds: 'Arten von Gruppen',
     search: 'Nach Namen suchen',
     'new.fleet': 'Neue Flotte',
