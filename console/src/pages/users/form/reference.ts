@@ -88,10 +88,12 @@ export async function accountWay(id: string | null | undefined): Promise<Option[
 
 /** A user as it is, with the names of what it refers to. */
 export async function draftOf(of: Schemas['User']): Promise<Draft> {
+  // The API leaves out of a scope what is empty.
+  const { all = false, groups: listedGroups = [], users: listedUsers = [] } = of.scope;
   const [groups, seenGroups, seenUsers, way] = await Promise.all([
     groupNames(of.groups),
-    groupNames(of.scope.groups),
-    userNames(of.scope.users),
+    groupNames(listedGroups),
+    userNames(listedUsers),
     accountWay(of.account),
   ]);
   return {
@@ -107,7 +109,7 @@ export async function draftOf(of: Schemas['User']): Promise<Draft> {
     class: of.class,
     roles: of.roles,
     modules: Object.entries(of.modules).map(([name, right]) => ({ name, right })),
-    scope: { all: of.scope.all, groups: seenGroups, users: seenUsers },
+    scope: { all, groups: seenGroups, users: seenUsers },
     groups,
     account: way,
   };
