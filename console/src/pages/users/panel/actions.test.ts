@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Me, Schemas } from '../../../api';
 import { Powers } from '../form/powers';
-import { actionsFor } from './actions';
+import { actionsFor, newsDue } from './actions';
 
 const user = (fields: Partial<Schemas['User']> = {}): Schemas['User'] => ({
   id: 'usr_1', kind: 'person', name: 'Ada', class: 'limited', roles: [], modules: {}, groups: [], email: 'ada@x.example',
@@ -28,4 +28,12 @@ it('nothing is done to oneself, to owners, or without the permission', () => {
   expect(actionsFor(user({ ...active, id: 'usr_me', pending_email: 'b@x.example' }), by({}), policy)).toEqual(['withdrawEmail']);
   expect(actionsFor(user({ ...active, class: 'owner' }), by({}), policy)).toEqual(['reset']);
   expect(actionsFor(user(active), by({ class: 'standard' }), policy)).toEqual([]);
+});
+
+it('news of a mail is asked for while it is under way', () => {
+  const now = Date.parse('2026-03-03T08:00:00Z');
+  const due = (mail: Schemas['MailState'], sent_at?: string) =>
+    newsDue(user({ invitation: { mail, invited_at: '', sent_at } }), now);
+  expect([due('queued'), due('sent', '2026-03-03T07:59:00Z')]).toEqual([3_000, 3_000]);
+  expect([due('sent', '2026-03-03T07:50:00Z'), due('delivered'), newsDue(undefined)]).toEqual([false, false, false]);
 });

@@ -39,6 +39,17 @@ export interface Question {
   act: (typed: string) => Promise<string>;
 }
 
+/** For how long news of a mail that was sent is waited for, and how often it is asked for. */
+const NEWS_MS = 120_000;
+const ASKED_MS = 3_000;
+
+/** How often to read a user anew of whose invitation news is to be expected; `false`: not at all. */
+export function newsDue(user: User | undefined, now = Date.now()): number | false {
+  const { mail, sent_at: sent } = user?.invitation ?? {};
+  const fresh = mail === 'sent' && sent != null && now - new Date(sent).getTime() < NEWS_MS;
+  return mail === 'queued' || mail === 'sending' || fresh ? ASKED_MS : false;
+}
+
 /** The outcome for the one user that was named: a refusal is thrown as any other. */
 export function single({ outcomes }: Schemas['Outcomes'] | Schemas['Assigned']): void {
   const [first] = outcomes;
