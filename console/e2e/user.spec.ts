@@ -15,7 +15,7 @@ async function choose(panel: Locator, action: string): Promise<void> {
   await panel.getByRole('menuitem', { name: action }).click();
 }
 
-test('a person is added with a licence and invited at once, and found in the panel', async ({ page, company, stack, signIn, look }) => {
+test('a person is added with a licence, and invited at once', async ({ page, company, signIn, look }) => {
   await company.post('/v1/groups', { kind: 'fleet', name: 'Fleet North' });
   await signIn(company.owner);
   await page.goto('/users');
@@ -44,10 +44,44 @@ test('a person is added with a licence and invited at once, and found in the pan
   await dialog.getByLabel('Phone number').fill('+4915112345678');
   await dialog.getByRole('button', { name: 'Add and invite' }).click();
   await expect(page.getByText('Dora Driver was added, and the invitation is on its way.')).toBeVisible();
-
   const panel = page.getByRole('dialog', { name: 'Dora Driver' });
   await expect(panel.getByText('Fleet North')).toBeVisible();
   await look('panel-details');
+  await page.keyboard.press('Escape');
+  await expect(page).toHaveURL('/users');
+});
+
+test('a vehicle is added after another, and what is cancelled leaves nothing', async ({ page, company, signIn, look }) => {
+  await signIn(company.owner);
+  await page.goto('/users');
+  const opener = page.getByRole('button', { name: 'New user' });
+  await opener.click();
+  const dialog = page.getByRole('dialog', { name: 'New user' });
+  await dialog.getByRole('radio', { name: 'Vehicle' }).check();
+  await expect(dialog.getByRole('radiogroup', { name: 'Class' })).toBeHidden();
+  await dialog.getByLabel('External ID').fill('TRUCK-1');
+  await dialog.getByText('Add another afterwards').click();
+  await look('new-vehicle');
+  await dialog.getByRole('button', { name: 'Add user' }).click();
+  await expect(page.getByText('TRUCK-1 was added.')).toBeVisible();
+  await expect(dialog.getByLabel('External ID')).toHaveValue('');
+  await expect(dialog.getByLabel('External ID')).toBeFocused();
+  await dialog.getByLabel('External ID').fill('truck-1');
+  await dialog.getByRole('button', { name: 'Add user' }).click();
+  await expect(dialog.getByText('Another user has this external ID.')).toBeVisible();
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await expect(dialog).toBeHidden();
+  await expect(opener).toBeFocused();
+  await opener.click();
+  await expect(dialog.getByRole('radio', { name: 'Person' })).toBeChecked();
+});
+
+test('the panel tells of licences, the invitation, what is seen, and the history', async ({ page, company, stack, signIn, look }) => {
+  const products = [company.products[1]];
+  const form = { email: 'dana@panel.example', first_name: 'Dana', last_name: 'Driver', products, invite: true };
+  const id = await company.add({ ...form, phone: '+4915112345678' });
+  await signIn(company.owner);
+  const panel = await open(page, id, 'Dana Driver');
   await panel.getByRole('tab', { name: 'Licences' }).click();
   await expect(panel.locator('code')).toHaveText(/^(\w{4}-){3}\w{4}$/);
   await expect(panel.getByText('50 of 50 left')).toBeVisible();
@@ -58,16 +92,19 @@ test('a person is added with a licence and invited at once, and found in the pan
   await page.getByRole('dialog', { name: 'Un-assign CoPilot' }).getByRole('button', { name: 'Un-assign' }).click();
   await expect(panel.locator('code')).toHaveCount(1);
 
-  await stack.mail('dora@panel.example');
   await panel.getByRole('tab', { name: 'Invitation' }).click();
-  await expect(panel.getByText('Delivered')).toBeVisible();
   await expect(panel.getByText('in 24 hours')).toBeVisible();
-  await look('panel-invitation');
+  await stack.post('/local/ses-events', { to: 'dana@panel.example', type: 'Delivery' });
+  await expect(panel.getByText('Delivered')).toBeVisible();
   await panel.getByRole('button', { name: 'Send invitation again' }).last().click();
   await page.getByRole('dialog', { name: /again\?$/ }).getByRole('button', { name: 'Send invitation again' }).click();
-  await expect(page.getByText('The invitation to Dora Driver is on its way again.')).toBeVisible();
-  await stack.mail('dora@panel.example', 2);
-  await expect(panel.getByText('Invitation sent again')).toBeVisible();
+  await expect(page.getByText('The invitation to Dana Driver is on its way again.')).toBeVisible();
+  await stack.mail('dana@panel.example', 2);
+  await stack.post('/local/ses-events', { to: 'dana@panel.example', type: 'Bounce' });
+  await expect(panel.getByText('The recipient’s server turned the mail away.')).toBeVisible();
+  await panel.getByText('Invitation sent again').click();
+  await expect(panel.getByText('Mail of the invitation')).toBeVisible();
+  await look('panel-invitation');
 
   await panel.getByRole('tab', { name: 'What they see' }).click();
   await expect(panel.getByText('Nobody but themself')).toBeVisible();
@@ -76,9 +113,6 @@ test('a person is added with a licence and invited at once, and found in the pan
   await panel.getByText('Added', { exact: true }).click();
   await expect(panel.getByText('+4915112345678')).toBeVisible();
   await look('panel-history');
-
-  await page.keyboard.press('Escape');
-  await expect(page).toHaveURL('/users');
 });
 
 test('what was edited is saved; what somebody else changed meanwhile is shown beside it', async ({ page, company, stack, signIn, look }) => {
