@@ -13,7 +13,6 @@ export const users = catalogue(
     'search.label': 'Search',
     'search.by': 'Search in',
     'search.placeholder': 'Begins with…',
-    'search.clear': 'Clear the search',
 
     filters: 'Filters',
     'filter.status': 'Status',
@@ -227,12 +226,11 @@ export const users = catalogue(
     'export.failed': 'Nothing was lost. Please start it again.',
     'export.again': 'Another export',
     'export.ready': 'The export is ready.',
-    'export.show': 'Show the export',
   },
   {
     new: 'Neuer Benutzer',
-    invite: 'Benutzer einladen',
-    export: 'Exportieren',
+    invite: 'Einladen',
+    export: 'Export',
 
     'search.name': 'Name',
     'search.email': 'E-Mail',
@@ -240,7 +238,6 @@ export const users = catalogue(
     'search.label': 'Suche',
     'search.by': 'Suchen in',
     'search.placeholder': 'Beginnt mit…',
-    'search.clear': 'Suche leeren',
 
     filters: 'Filter',
     'filter.status': 'Status',
@@ -268,7 +265,7 @@ export const users = catalogue(
     'column.licences': 'Lizenzen',
     'column.account': 'Konto',
     'column.invitation': 'Einladung',
-    'column.last_login_at': 'Letzte Anmeldung',
+    'column.last_login_at': 'Angemeldet',
     'column.created_at': 'Angelegt',
     'column.updated_at': 'Geändert',
     columns: 'Spalten',
@@ -473,6 +470,5 @@ export const users = catalogue(
     'export.failed': 'Es ist nichts verloren. Bitte starten Sie ihn noch einmal.',
     'export.again': 'Noch ein Export',
     'export.ready': 'Der Export ist fertig.',
-    'export.show': 'Export anzeigen',
   },
 );
