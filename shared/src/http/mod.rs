@@ -16,7 +16,7 @@ use lambda_http::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_MATCH, LOCATION, RETRY_AFTER,
     WWW_AUTHENTICATE,
 };
-use lambda_http::http::{HeaderMap, HeaderValue, StatusCode};
+use lambda_http::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, RequestExt};
 use serde::de::DeserializeOwned;
@@ -120,11 +120,16 @@ pub fn parse_json<T: DeserializeOwned>(request: &Request) -> Result<T, ApiError>
     Ok(read)
 }
 
+/// A merge patch (RFC 7396) may be called what it is.
 fn is_json(request: &Request) -> bool {
     let content_type = request.headers().get(CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok());
     let essence = content_type.and_then(|value| value.split(';').next());
-    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+    essence.map(str::trim).is_some_and(|essence| {
+        essence.eq_ignore_ascii_case("application/json")
+            || (request.method() == Method::PATCH
+                && essence.eq_ignore_ascii_case("application/merge-patch+json"))
+    })
 }
 
 /// What serde says of a value, without "at line 1 column 7".

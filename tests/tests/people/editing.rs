@@ -452,3 +452,23 @@ async fn who_may_not_edit_is_told_so_and_learns_nothing() {
     assert_eq!(listed.refused(400), "malformed_request");
     assert_eq!(acme.owner.show(&user).await["version"], 1);
 }
+
+/// RFC 7396, section 4: a merge patch has a media type of its own.
+#[tokio::test]
+async fn a_merge_patch_may_be_called_one() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let owner = &company.owner;
+    let ada = owner.add(json!({ "external_id": "D-1" })).await;
+    let patch = |content_type: &'static str| {
+        let request = owner.request(Method::PATCH, &format!("/v1/users/{ada}"));
+        let request = request.header("If-Match", "\"1\"");
+        request
+            .header("Content-Type", content_type)
+            .body(r#"{"first_name":"Ada"}"#)
+    };
+    let refused = owner.send(patch("text/plain")).await;
+    assert_eq!(refused.refused(400), "malformed_request");
+    let patched = owner.send(patch("application/merge-patch+json")).await;
+    assert_eq!(patched.expect(200)["first_name"], "Ada");
+}
