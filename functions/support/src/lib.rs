@@ -9,7 +9,7 @@ use muster_shared::context::Context;
 use muster_shared::domain::audit::{Actor, Entry, Target};
 use muster_shared::domain::field::{Fault, FieldError, Fields};
 use muster_shared::domain::id::{AuditId, ProductId, UserId};
-use muster_shared::domain::invitation::{Offer, may_get_another};
+use muster_shared::domain::invitation::Offer;
 use muster_shared::domain::leaving::Step;
 use muster_shared::domain::permission::Class;
 use muster_shared::domain::refusal::Refusal;
@@ -331,10 +331,11 @@ fn invite_again(
     if user.invited.is_none() {
         return Err(refused("user", &Refusal::NotInvited));
     }
-    may_get_another(user, now).map_err(|refusal| refused("user", &refusal))?;
     let after = offer.applied(user);
     edit(transaction, tenant, user, &after)?;
     transaction.offer(&tenant.id, &offer, Part::Moved)?;
+    let full = Part::Refused("user", Refusal::TooManyInvitations);
+    transaction.count_offer(&tenant.id, &offer, full);
     transaction.take(
         &Subject::invitations(&tenant.id),
         tenant.invitations(),

@@ -713,8 +713,6 @@ mod tests {
             at: Timestamp::UNIX_EPOCH,
             sent_at: None,
             expires_at: None,
-            window_start: None,
-            sent_in_window: 0,
         });
         let target = Target::changed(&before, &after);
         let invited = json!({ "state": "queued", "at": "1970-01-01T00:00:00Z" });
