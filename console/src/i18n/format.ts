@@ -70,5 +70,14 @@ export function duration(seconds: number): string {
   ).format(value as number);
 }
 
+/** `0.6 kB`, `12 kB`, `3.4 MB` */
+export function size(bytes: number): string {
+  const power = Math.min(3, Math.max(1, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
+  const unit = ['kilobyte', 'megabyte', 'gigabyte'][power - 1] as string;
+  return kept(`size ${unit}`, (tag) => new Intl.NumberFormat(tag, { style: 'unit', unit, maximumFractionDigits: 1 })).format(
+    bytes / 1_000 ** power,
+  );
+}
+
 /** The zone that times are shown in, such as `Europe/Berlin`. */
 export const zone = (): string => Intl.DateTimeFormat().resolvedOptions().timeZone;

@@ -24,7 +24,7 @@ use muster_shared::store::transaction::Transaction;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::link::{self, Waiting};
+use crate::link::{self, ChangeAction, Waiting};
 
 /// How often it is tried anew because the user was changed meanwhile.
 const TRIES: u32 = 5;
@@ -169,7 +169,8 @@ impl Named {
     async fn follow(&self, ctx: &Context) -> Result<Waiting, ApiError> {
         let link = self.link.as_ref();
         let link = link.map(|link| (&link.content.nonce, link.expires_at));
-        link::follow(ctx, &self.id, link).await?.waiting()
+        let followed = link::follow(ctx, &self.id, link, ChangeAction::Confirm).await?;
+        followed.waiting()
     }
 }
 

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use muster_shared::auth::token::{self, Audience, ChangeLink, Verified};
 use muster_shared::context::Context;
 use muster_shared::domain::audit::{Actor, Entry, Target};
+use muster_shared::domain::email_change::{changeable, changeable_by_support};
 use muster_shared::domain::field::Fault;
 use muster_shared::domain::id::{AuditId, LinkId, Seed, TenantId};
 use muster_shared::domain::invitation::{LinkFacts, LinkState, Nonce};
@@ -115,11 +116,12 @@ pub async fn verified(ctx: &Context, token: &str) -> Result<Verified<ChangeLink>
     })
 }
 
-/// Follows a change; without a nonce, who names it has the code.
+/// Follows a change, to do this to it; without a nonce, who names it has the code.
 pub async fn follow(
     ctx: &Context,
     id: &LinkId,
     nonce: Option<(&Nonce, Timestamp)>,
+    action: ChangeAction,
 ) -> Result<Followed, ApiError> {
     let link = ctx.store.link(id).await?;
     let now = ctx.clock.now();
@@ -143,8 +145,19 @@ pub async fn follow(
         let change = user.email_change.as_ref();
         user.status(now) == Status::Active && change.is_some_and(|change| change.link == *id)
     };
-    if state == LinkState::Valid && !user.as_ref().is_some_and(waits) {
-        state = LinkState::Revoked;
+    if state == LinkState::Valid {
+        let waiting = tenant
+            .as_ref()
+            .zip(user.as_ref().filter(|user| waits(user)));
+        let good = match waiting {
+            Some((tenant, user)) if action == ChangeAction::Confirm => {
+                still_wanted(ctx, tenant, user).await?
+            }
+            waiting => waiting.is_some(),
+        };
+        if !good {
+            state = LinkState::Revoked;
+        }
     }
     Ok(Followed {
         state,
@@ -152,6 +165,24 @@ pub async fn follow(
         tenant,
         user,
     })
+}
+
+/// Whether the change that waits might be started now: whoever started it may have less power by now, the user more, or
+/// the policy be another.
+async fn still_wanted(ctx: &Context, tenant: &Tenant, user: &User) -> Result<bool, ApiError> {
+    let change = user.email_change.as_ref();
+    let Some(by) = change.and_then(|change| change.by.as_ref()) else {
+        return Ok(changeable_by_support(user).is_ok());
+    };
+    let powers = ctx
+        .store
+        .present_powers(tenant, by, ctx.clock.now())
+        .await?;
+    let Some(powers) = powers else {
+        return Ok(false);
+    };
+    let book = ctx.store.book_of(&tenant.id, &user.rights).await?;
+    Ok(changeable(user, &powers, &tenant.policy, &book).is_ok())
 }
 
 /// Look at a link about an e-mail address
@@ -165,14 +196,16 @@ pub async fn check(ctx: &Context, request: &Request) -> Result<Response, ApiErro
         content,
         expires_at,
     } = verified(ctx, &token).await?;
-    let followed = follow(ctx, &content.lnk, Some((&content.nonce, expires_at))).await?;
+    let action = if content.cancel {
+        ChangeAction::Cancel
+    } else {
+        ChangeAction::Confirm
+    };
+    let link = Some((&content.nonce, expires_at));
+    let followed = follow(ctx, &content.lnk, link, action).await?;
     let mut checked = EmailChangeChecked {
         state: followed.state,
-        action: if content.cancel {
-            ChangeAction::Cancel
-        } else {
-            ChangeAction::Confirm
-        },
+        action,
         tenant_name: None,
         new_email: None,
         needed: None,
@@ -210,7 +243,8 @@ pub async fn cancel(ctx: &Context, request: &Request) -> Result<Response, ApiErr
     http::once(ctx, &scope, request, &fingerprint, async |_| {
         for _ in 0..TRIES {
             let link = Some((&content.nonce, expires_at));
-            let waiting = follow(ctx, &content.lnk, link).await?.waiting()?;
+            let followed = follow(ctx, &content.lnk, link, ChangeAction::Cancel).await?;
+            let waiting = followed.waiting()?;
             let (tenant, user, now) = (&waiting.tenant.id, &waiting.user, ctx.clock.now());
             let entry = entry("users.email.cancel", &waiting, now);
             if end(ctx, tenant, user, &entry, now).await? {

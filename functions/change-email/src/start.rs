@@ -8,7 +8,6 @@ use muster_shared::domain::email::Email;
 use muster_shared::domain::email_change::{Started, changeable};
 use muster_shared::domain::field::{Fault, Fields};
 use muster_shared::domain::id::UserId;
-use muster_shared::domain::link::Spent;
 use muster_shared::domain::permission::Permission;
 use muster_shared::domain::refusal::Refusal;
 use muster_shared::domain::throttle::{Allowance, Subject};
@@ -45,24 +44,19 @@ pub struct EmailChangeStarted {
     pending_email: String,
 }
 
-/// Whoever asks may do this to the user: their own address, or that of a user whom they may change.
-async fn changeable_by(ctx: &Context, caller: &Caller, id: &UserId) -> Result<User, ApiError> {
+async fn find(ctx: &Context, caller: &Caller, id: &UserId) -> Result<User, ApiError> {
     let user = ctx.store.user(&caller.tenant, id).await?;
-    let user = user.ok_or(Refusal::UserNotFound)?;
-    if user.id != caller.user {
-        caller.powers.may(Permission::UsersWrite, &user)?;
-    }
-    Ok(user)
+    Ok(user.ok_or(Refusal::UserNotFound)?)
 }
 
 /// Change an e-mail address
 ///
-/// Of an active user, or one's own. The present address is told and can cancel; the new one gets a code and a link, good
+/// One's own, or that of an active user who holds no more than the caller: whoever has the address gets all of it. The present address is told and can cancel; the new one gets a code and a link, good
 /// for 24 hours. Until the change is confirmed the present address stays valid. A newer change takes the place of one that
 /// waits.
 #[utoipa::path(post, path = "/v1/users/{id}/email", operation_id = "startEmailChange", tag = "E-mail changes", request_body = StartEmailChange,
     params(("id" = String, Path, description = "The user"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
-    responses((status = 202, description = "Both addresses get a mail", body = EmailChangeStarted), (status = "4XX", description = "`invalid_fields`, `email_taken`, `email_immutable`, `own_email_by_support`, `not_active`, `user_suspended`, `user_deleted`, `user_not_found`, `not_found`, `beyond_your_rights`, `too_many_requests`, `busy`, `unauthenticated`", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 202, description = "Both addresses get a mail", body = EmailChangeStarted), (status = "4XX", description = "`invalid_fields`, `email_taken`, `email_immutable`, `own_email_by_support`, `not_active`, `user_suspended`, `user_deleted`, `user_not_found`, `not_found`, `beyond_your_rights`, `owner_protected`, `too_many_requests`, `busy`, `unauthenticated`", body = Problem, content_type = "application/problem+json")))]
 pub async fn start(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
     let id = http::path_id(request, "id", UserId::parse)?;
@@ -72,11 +66,12 @@ pub async fn start(ctx: &Context, request: &Request) -> Result<Response, ApiErro
             let mut fields = Fields::new();
             let email = fields.take("email", Email::parse(&email));
             let email = fields.finish(email).map_err(ApiError::Invalid)?;
-            let user = changeable_by(ctx, &caller, &id).await?;
+            let user = find(ctx, &caller, &id).await?;
             let tenant = ctx.store.tenant(&caller.tenant).await?;
             let tenant = tenant.ok_or(Internal::Broken("the token's tenant is gone"))?;
-            let own = user.id == caller.user;
-            if changeable(&user, own, &tenant.policy)?.folded() == email.folded() {
+            let book = ctx.store.book_of(&caller.tenant, &user.rights).await?;
+            let present = changeable(&user, &caller.powers, &tenant.policy, &book)?;
+            if present.folded() == email.folded() {
                 let fault = Fault::new("unchanged", "is the present address");
                 return Err(ApiError::field("email", &fault));
             }
@@ -108,20 +103,10 @@ async fn commit(
     started: &Started,
     now: Timestamp,
 ) -> Result<(), ApiError> {
-    let after = started.applied(user);
-    let replaced = match &user.email_change {
-        Some(change) => ctx.store.link(&change.link).await?,
-        None => None,
-    };
+    let replaced = ctx.store.replaced_link(user).await?;
     let mut transaction = Transaction::new(&ctx.store);
-    transaction.edit_user(&caller.tenant, user, &after, |_| ())?;
-    if let Some(replaced) = replaced.filter(|link| link.spent.is_none()) {
-        transaction.spend_link(&replaced.id, Spent::Replaced, ())?;
-    }
-    transaction.make_link(&started.link)?;
-    transaction.queue_mail(&started.notice, ())?;
-    transaction.queue_mail(&started.confirm, ())?;
-    let target = vec![Target::changed(user, &after)];
+    transaction.start_email_change(&caller.tenant, user, started, replaced.as_ref(), ())?;
+    let target = vec![Target::changed(user, &started.applied(user))];
     transaction.audit(
         &caller.tenant,
         &caller.entry("users.email.start", "", target, now),
@@ -144,7 +129,10 @@ pub async fn withdraw(ctx: &Context, request: &Request) -> Result<Response, ApiE
     let caller = Caller::from_request(ctx, request).await?;
     let id = http::path_id(request, "id", UserId::parse)?;
     for _ in 0..TRIES {
-        let user = changeable_by(ctx, &caller, &id).await?;
+        let user = find(ctx, &caller, &id).await?;
+        if user.id != caller.user {
+            caller.powers.may(Permission::UsersWrite, &user)?;
+        }
         let after = user.without_email_change(ctx.clock.now());
         let target = vec![Target::changed(&user, &after)];
         let now = ctx.clock.now();

@@ -215,13 +215,7 @@ async fn commit(
     let tenant = &caller.tenant;
     let mut transaction = Transaction::new(&ctx.store);
     transaction.edit_user(tenant, &before, &after, |refusal| refusal)?;
-    if before.invited.is_some() && after.invited.is_none() {
-        transaction.withdraw_invitation(tenant, &before.id);
-    }
-    let address = |user: &User| user.email.as_ref().map(Email::folded);
-    if let Some(left) = address(&before).filter(|left| Some(left) != address(&after).as_ref()) {
-        transaction.remove_membership(&left, tenant);
-    }
+    transaction.leave_address(tenant, &before, &after);
     if let (Some(person), Some(username)) = (&person, &after.username) {
         transaction.rename_person(person, username, Refusal::Busy, Refusal::UsernameTaken)?;
     }

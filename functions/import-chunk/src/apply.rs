@@ -477,12 +477,7 @@ impl Applying<'_> {
             return Ok(Target::added(after).plain());
         };
         transaction.edit_user(tenant, before, after, tag)?;
-        if before.invited.is_some() && after.invited.is_none() {
-            transaction.withdraw_invitation(tenant, &before.id);
-            if let Some(left) = &before.email {
-                transaction.remove_membership(&left.folded(), tenant);
-            }
-        }
+        transaction.leave_address(tenant, before, after);
         Ok(Target::changed(before, after))
     }
 

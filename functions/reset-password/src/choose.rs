@@ -206,7 +206,8 @@ async fn set(
     Err(Refusal::Busy.into())
 }
 
-/// Ends all sessions of these users, with an audit entry in each tenant.
+/// Ends all sessions of these users, with an audit entry in each tenant; and changes of their addresses that wait: whoever
+/// had the old password may have asked for them.
 fn end_sessions(
     transaction: &mut Transaction<'_, ()>,
     users: &[(TenantId, User)],
@@ -216,8 +217,7 @@ fn end_sessions(
     for (tenant, user) in users {
         let after = User {
             sessions: user.sessions.saturating_add(1),
-            updated_at: now,
-            ..user.clone()
+            ..user.without_email_change(now)
         };
         transaction.edit_user(tenant, user, &after, |_| ())?;
         let entry = Entry {
@@ -227,7 +227,7 @@ fn end_sessions(
                 id: user.id.clone(),
             },
             operation: "users.reset_password".to_owned(),
-            targets: vec![Target::of(&user.id)],
+            targets: vec![Target::changed(user, &after)],
         };
         transaction.audit(tenant, &entry)?;
     }

@@ -1,5 +1,6 @@
 //! What only the operator of the service does for a company; invoked by IAM, it has no route.
 
+mod naming;
 mod order;
 
 use std::collections::BTreeMap;
@@ -9,11 +10,11 @@ use muster_shared::context::Context;
 use muster_shared::domain::audit::{Actor, Entry, Target};
 use muster_shared::domain::field::{Fault, FieldError, Fields};
 use muster_shared::domain::id::{AuditId, ProductId, UserId};
-use muster_shared::domain::invitation::Offer;
-use muster_shared::domain::leaving::Step;
+use muster_shared::domain::invitation::{Offer, expired};
+use muster_shared::domain::leaving::{Step, restorable_until};
 use muster_shared::domain::permission::Class;
 use muster_shared::domain::refusal::Refusal;
-use muster_shared::domain::tenant::{Product, Tenant};
+use muster_shared::domain::tenant::{Policy, Product, Tenant};
 use muster_shared::domain::throttle::Subject;
 use muster_shared::domain::user::User;
 use muster_shared::error::Internal;
@@ -23,7 +24,7 @@ use muster_shared::store::support::Noted;
 use muster_shared::store::transaction::Transaction;
 use order::{Action, Order};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// What runs, and how it is triggered.
 pub const FUNCTION: Function =
@@ -200,6 +201,15 @@ async fn change(
             let user = find(ctx, &tenant, user).await?;
             take(transaction, &tenant, *step, &user, now)
         }
+        Action::SetEmail { user, email } => {
+            let user = find(ctx, &tenant, user).await?;
+            naming::set_email(ctx, transaction, order, &tenant, &user, email, now).await
+        }
+        Action::SetUsername { user, username } => {
+            let user = find(ctx, &tenant, user).await?;
+            naming::set_username(ctx, transaction, order, &tenant, &user, username, now).await
+        }
+        Action::SetPolicy { policy } => set_policy(transaction, &tenant, policy, now),
         Action::InviteAgain { user } => {
             let user = find(ctx, &tenant, user).await?;
             invite_again(transaction, order, &tenant, &user, now)
@@ -271,8 +281,11 @@ fn take(
     now: Timestamp,
 ) -> Result<Change, Stop> {
     let gone = user.deleted_at.is_some();
-    if gone && step != Step::Delete {
+    if gone && matches!(step, Step::Suspend | Step::Reactivate) {
         return Err(refused("user", &Refusal::UserDeleted));
+    }
+    if step == Step::Restore && restorable_until(user).is_some_and(|end| expired(end, now)) {
+        return Err(refused("user", &Refusal::TooLateToRestore));
     }
     let stands = match step {
         Step::Suspend => user.suspended_at.is_some(),
@@ -405,6 +418,36 @@ async fn add_product(
     Ok(Change {
         operation: "products.add",
         target: Target::of(&product.id).after(after),
+    })
+}
+
+fn set_policy(
+    transaction: &mut Transaction<'_, Part>,
+    tenant: &Tenant,
+    policy: &Map<String, Value>,
+    now: Timestamp,
+) -> Result<Change, Stop> {
+    let policy = tenant.policy.with(policy).map_err(|faults| {
+        let mut fields = Fields::new();
+        for (field, fault) in faults {
+            fields.fault(&format!("policy.{field}"), &fault);
+        }
+        Stop::Refused(fields.into_errors())
+    })?;
+    if policy == tenant.policy {
+        return Err(Stop::Unchanged(tenant.id.to_string()));
+    }
+    let facts = |policy: &Policy| json!({ "policy": policy });
+    let target = Target::altered(&tenant.id, facts(&tenant.policy), facts(&policy));
+    let after = Tenant {
+        policy,
+        updated_at: Some(now),
+        ..tenant.clone()
+    };
+    transaction.edit_tenant(tenant, &after, Part::Moved)?;
+    Ok(Change {
+        operation: "tenants.change",
+        target,
     })
 }
 

@@ -1,11 +1,12 @@
 //! What support asks for.
 
+use muster_shared::domain::email::Email;
 use muster_shared::domain::field::{Fault, FieldError, Fields};
 use muster_shared::domain::id::{ProductId, Seed, TenantId, UserId};
 use muster_shared::domain::leaving::Step;
 use muster_shared::domain::permission::Class;
 use muster_shared::domain::tenant::{Product, Tenant};
-use muster_shared::domain::text::Title;
+use muster_shared::domain::text::{Title, Username};
 use muster_shared::http;
 use muster_shared::http::forms::ProductForm;
 use serde::Deserialize;
@@ -34,12 +35,31 @@ pub enum Action {
         /// Its class from then on.
         class: Class,
     },
-    /// Suspends, reactivates or deletes a user, owners too.
+    /// Suspends, reactivates, deletes or restores a user, owners too.
     Take {
         /// The step.
         step: Step,
         /// The user.
         user: UserId,
+    },
+    /// Has a user's address changed: of who is active by confirmation, else at once.
+    SetEmail {
+        /// The user.
+        user: UserId,
+        /// The new address.
+        email: Email,
+    },
+    /// Gives the person behind a user another name to sign in with, in all companies.
+    SetUsername {
+        /// The user.
+        user: UserId,
+        /// The new name.
+        username: Username,
+    },
+    /// Sets fields of the tenant's policy, those too that its owners may not.
+    SetPolicy {
+        /// The fields; null is the default.
+        policy: Map<String, Value>,
     },
     /// Sends an invitation again, as to a first owner who let the link lapse.
     InviteAgain {
@@ -73,6 +93,10 @@ enum Form {
     Suspend { user: String },
     Reactivate { user: String },
     Delete { user: String },
+    Restore { user: String },
+    SetEmail { user: String, email: String },
+    SetUsername { user: String, username: String },
+    SetPolicy { policy: Map<String, Value> },
     InviteAgain { user: String },
     SetSeats { product: String, seats: u32 },
     AddProduct { product: ProductForm },
@@ -140,6 +164,22 @@ impl Form {
             Self::Suspend { user: text } => take(Step::Suspend, user(text)),
             Self::Reactivate { user: text } => take(Step::Reactivate, user(text)),
             Self::Delete { user: text } => take(Step::Delete, user(text)),
+            Self::Restore { user: text } => take(Step::Restore, user(text)),
+            Self::SetEmail { user: text, email } => {
+                let user = user(text);
+                let (user, email) = user.zip(fields.take("email", Email::parse(&email)))?;
+                Some(Action::SetEmail { user, email })
+            }
+            Self::SetUsername {
+                user: text,
+                username,
+            } => {
+                let user = user(text);
+                let username = fields.take("username", Username::parse(&username));
+                let (user, username) = user.zip(username)?;
+                Some(Action::SetUsername { user, username })
+            }
+            Self::SetPolicy { policy } => Some(Action::SetPolicy { policy }),
             Self::InviteAgain { user: text } => Some(Action::InviteAgain { user: user(text)? }),
             Self::SetClass { user: text, class } => {
                 let user = user(text);

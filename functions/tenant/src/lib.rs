@@ -5,7 +5,7 @@ use muster_shared::context::Context;
 use muster_shared::domain::audit::Target;
 use muster_shared::domain::field::Fields;
 use muster_shared::domain::id::TenantId;
-use muster_shared::domain::permission::Permission;
+use muster_shared::domain::permission::{Class, Permission};
 use muster_shared::domain::tenant::{Policy, Tenant};
 use muster_shared::domain::text::{Currency, Locale, Title};
 use muster_shared::error::{ApiError, Problem};
@@ -41,7 +41,8 @@ struct TenantForm {
     /// The currency of its rates, as an ISO 4217 code.
     #[schema(example = "EUR")]
     currency: Option<String>,
-    /// Fields of the policy; null is the default.
+    /// Fields of the policy; null is the default. `own_email` and `owner_demotion` are changed by support only, because
+    /// they protect owners from each other, `standard_sees` by owners.
     #[schema(value_type = Option<Policy>)]
     policy: Option<Map<String, Value>>,
 }
@@ -112,7 +113,7 @@ async fn change(ctx: &Context, request: &Request) -> Result<Response, ApiError> 
     let version = http::if_match(request)?;
     let form: TenantForm = http::parse_json(request)?;
     let before = read(ctx, &caller.tenant).await?;
-    let after = form.applied(&before)?;
+    let after = form.applied(&before, caller.powers.class)?;
     if before.version != version {
         return Err(ApiError::PreconditionFailed);
     }
@@ -151,7 +152,7 @@ fn facts(tenant: &Tenant) -> Value {
 }
 
 impl TenantForm {
-    fn applied(&self, tenant: &Tenant) -> Result<Tenant, ApiError> {
+    fn applied(&self, tenant: &Tenant, class: Class) -> Result<Tenant, ApiError> {
         let mut fields = Fields::new();
         let mut after = tenant.clone();
         if let Some(text) = &self.name {
@@ -169,7 +170,12 @@ impl TenantForm {
         }
         if let Some(changes) = &self.policy {
             match after.policy.with(changes) {
-                Ok(policy) => after.policy = policy,
+                Ok(policy) => {
+                    for (field, fault) in tenant.policy.guarded(&policy, class) {
+                        fields.fault(&format!("policy.{field}"), &fault);
+                    }
+                    after.policy = policy;
+                }
                 Err(faults) => {
                     for (field, fault) in faults {
                         fields.fault(&format!("policy.{field}"), &fault);

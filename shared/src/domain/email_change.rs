@@ -2,32 +2,56 @@
 
 use jiff::Timestamp;
 
+use super::edit::touches_owner;
 use super::email::Email;
 use super::id::{LinkId, Seed, TenantId, UserId};
 use super::letter::{Mail, MailKind};
 use super::link::{Link, Purpose};
-use super::permission::Class;
+use super::permission::{Class, Permission, RoleBook};
+use super::powers::Powers;
 use super::refusal::Refusal;
 use super::tenant::{EmailChangePolicy, OwnEmail, Policy};
 use super::user::{EmailChange, User};
 
-/// The present address of a user that can be changed by confirmation; `own` if the user asks.
+/// The present address of a user whom `powers` may have changed by confirmation: their own, or that of somebody whom they
+/// might make, because whoever has the address gets all that the user holds. Asked when the change is started and again
+/// when it is confirmed. `book` knows the user's roles.
 ///
 /// # Errors
 /// Why it cannot.
-pub fn changeable<'a>(user: &'a User, own: bool, policy: &Policy) -> Result<&'a Email, Refusal> {
-    let by_support =
-        own && user.rights.class == Class::Owner && policy.own_email == OwnEmail::Support;
+pub fn changeable<'a>(
+    user: &'a User,
+    powers: &Powers,
+    policy: &Policy,
+    book: &RoleBook,
+) -> Result<&'a Email, Refusal> {
+    let own = powers.user.as_ref() == Some(&user.id);
+    if !own {
+        powers.may(Permission::UsersWrite, user)?;
+        powers.may_make(Permission::UsersWrite, user, book)?;
+        touches_owner(policy, user)?;
+    }
+    let email = changeable_by_support(user)?;
+    if policy.email_change == EmailChangePolicy::Immutable {
+        Err(Refusal::EmailImmutable)
+    } else if own && user.rights.class == Class::Owner && policy.own_email == OwnEmail::Support {
+        Err(Refusal::OwnEmailBySupport)
+    } else {
+        Ok(email)
+    }
+}
+
+/// The present address of a user that support can have changed by confirmation, whatever the policy says.
+///
+/// # Errors
+/// Why it cannot.
+pub fn changeable_by_support(user: &User) -> Result<&Email, Refusal> {
     if user.deleted_at.is_some() {
         Err(Refusal::UserDeleted)
     } else if user.suspended_at.is_some() {
         Err(Refusal::UserSuspended)
     } else if user.activated_at.is_none() {
         Err(Refusal::NotActive)
-    } else if policy.email_change == EmailChangePolicy::Immutable {
-        Err(Refusal::EmailImmutable)
-    } else if by_support {
-        Err(Refusal::OwnEmailBySupport)
     } else {
         user.email.as_ref().ok_or(Refusal::NoEmail)
     }
@@ -79,6 +103,7 @@ impl Started {
                 to: to.clone(),
                 link: id.clone(),
                 at: now,
+                by: None,
                 expires_at: None,
             },
             notice,
@@ -86,10 +111,11 @@ impl Started {
         })
     }
 
-    /// Asked for by this user, as the notice tells.
+    /// Asked for by this user, as the notice tells; else by support.
     #[must_use]
     pub fn by(mut self, user: &UserId) -> Self {
         self.notice.by = Some(user.clone());
+        self.change.by = Some(user.clone());
         self
     }
 

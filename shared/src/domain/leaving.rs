@@ -126,11 +126,12 @@ impl Step {
     }
 }
 
-/// Whoever goes leaves seats, sessions and a standing invitation behind.
+/// Whoever goes leaves seats, sessions, a standing invitation and a change of the address that waits behind.
 fn leave(user: &mut User) {
     user.licences = BTreeMap::new();
     user.sessions = user.sessions.wrapping_add(1);
     user.invited = None;
+    user.email_change = None;
 }
 
 /// Until when a deleted user can be restored: at that very second it no longer can, and is erased.

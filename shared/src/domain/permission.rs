@@ -442,6 +442,13 @@ impl Rights {
         self.accounts.last()
     }
 
+    /// Whether the user sees everybody of its account and below, as an account owner does.
+    #[must_use]
+    pub fn sees_account(&self) -> bool {
+        let standard = self.class == Class::Standard;
+        standard && self.account().is_some() && self.has(BuiltIn::AccountOwner)
+    }
+
     /// Whether the user has the built-in role.
     #[must_use]
     pub fn has(&self, role: BuiltIn) -> bool {

@@ -37,7 +37,7 @@ impl Sight {
         };
         match (rights.class, rights.account()) {
             (Class::Owner, _) => Self::All,
-            (Class::Standard, Some(account)) if rights.has(BuiltIn::AccountOwner) => {
+            (Class::Standard, Some(account)) if rights.sees_account() => {
                 Self::Account(account.clone())
             }
             // A customer's people see what they were given to see, whatever the tenant's own people do.
@@ -88,6 +88,8 @@ pub struct Powers {
     pub modules: BTreeMap<Module, ModuleRight>,
     /// Whom it reaches.
     pub sight: Sight,
+    /// The customer's account that the user belongs to.
+    pub account: Option<AccountId>,
 }
 
 impl Powers {
@@ -104,6 +106,7 @@ impl Powers {
             permissions,
             modules: rights.modules.clone(),
             sight,
+            account: rights.account().cloned(),
         }
     }
 
@@ -129,9 +132,10 @@ impl Powers {
     /// and below.
     #[must_use]
     pub fn reaches(&self, path: &[AccountId]) -> bool {
-        match &self.sight {
-            Sight::Account(own) => path.contains(own),
-            Sight::All | Sight::Listed(_) => true,
+        match (&self.account, &self.sight) {
+            (Some(own), _) => path.contains(own),
+            (None, Sight::All) => true,
+            (None, Sight::Account(_) | Sight::Listed(_)) => false,
         }
     }
 
@@ -268,14 +272,21 @@ impl Powers {
         let scope = match &self.sight {
             Sight::All => true,
             Sight::Account(_) => !rights.scope.all && rights.scope.groups.is_empty(),
-            Sight::Listed(own) => !rights.scope.all && rights.scope.groups.is_subset(&own.groups),
+            Sight::Listed(own) => {
+                !rights.scope.all
+                    && rights.scope.groups.is_subset(&own.groups)
+                    && !rights.sees_account()
+            }
         };
+        // A customer's people make people of that customer only: others would see beyond it.
+        let account = self.account.is_none() || self.reaches(&rights.accounts);
         rights.class <= self.class
             && permissions
                 .iter()
                 .all(|permission| self.permit(*permission))
             && modules
             && scope
+            && account
     }
 }
 
@@ -395,6 +406,7 @@ mod tests {
             class: Class::Standard,
             permissions: BTreeSet::from([Permission::GroupsManage]),
             modules: BTreeMap::new(),
+            account: None,
             sight: Sight::Listed(Scope {
                 groups: listed.iter().map(|name| group(name)).collect(),
                 ..Scope::default()

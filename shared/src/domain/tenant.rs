@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::field::Fault;
 use super::id::{ProductId, TenantId};
+use super::permission::Class;
 use super::phone::PhonePolicy;
 use super::text::{Currency, Link, Locale, Title};
 use super::throttle::Allowance;
@@ -194,6 +195,34 @@ impl Policy {
         } else {
             Err(faults)
         }
+    }
+
+    /// What keeps somebody of this class from making `after` of it, by field: what protects owners from each other would
+    /// protect nobody if they could switch it off themselves, and whom others see is for owners to say.
+    #[must_use]
+    pub fn guarded(&self, after: &Self, class: Class) -> Vec<(&'static str, Fault)> {
+        let by_support = Fault::new("by_support", "is changed by support");
+        let by_owners = Fault::new("by_owners", "is changed by owners");
+        let owner = class == Class::Owner;
+        let guarded = [
+            (
+                "own_email",
+                self.own_email != after.own_email,
+                by_support.clone(),
+            ),
+            (
+                "owner_demotion",
+                self.owner_demotion != after.owner_demotion,
+                by_support,
+            ),
+            (
+                "standard_sees",
+                self.standard_sees != after.standard_sees && !owner,
+                by_owners,
+            ),
+        ];
+        let kept = guarded.into_iter().filter(|(_, changed, _)| *changed);
+        kept.map(|(field, _, fault)| (field, fault)).collect()
     }
 
     /// Checks the bounds that the types cannot.

@@ -105,6 +105,9 @@ pub struct EmailChange {
     pub link: LinkId,
     /// When it was asked for.
     pub at: Timestamp,
+    /// Who asked for it; none: support.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<UserId>,
     /// When it can be confirmed no more, once the mail to the new address was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,

@@ -79,7 +79,7 @@ async fn check(
     fields.finish(Some(book)).map_err(ApiError::Invalid)
 }
 
-/// The way to an account from the client at the top. One that the caller does not see is not told from one that there
+/// The way to an account from the client at the top. One that the caller does not reach is not told from one that there
 /// is not, unless the user is in it and stays there.
 async fn path(
     ctx: &Context,
@@ -97,8 +97,7 @@ async fn path(
         return Ok(Vec::new());
     };
     let account = ctx.store.account(&tenant.id, id).await?;
-    let account =
-        account.filter(|account| powers.sees_account(&account.path) || account.path == held);
+    let account = account.filter(|account| powers.reaches(&account.path) || account.path == held);
     if account.is_none() {
         fields.fault("account", &accounts::unknown());
     }

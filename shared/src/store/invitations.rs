@@ -9,6 +9,7 @@ use super::throttle::read_taken;
 use super::transaction::Transaction;
 use super::{BY_EXPIRY, Item, Store, StoreError, item, s, seconds};
 use crate::domain::audit::{Actor, Entry, Target};
+use crate::domain::email::Email;
 use crate::domain::id::{AuditId, Seed, TenantId, UserId};
 use crate::domain::invitation::{Invitation, MailState, Offer, TO_AN_ADDRESS, expired, renewable};
 use crate::domain::letter::Mail;
@@ -183,6 +184,18 @@ impl<T: Clone> Transaction<'_, T> {
     /// Withdraws an invitation, whatever its state.
     pub fn withdraw_invitation(&mut self, tenant: &TenantId, user: &UserId) {
         self.delete(&keys::invitation(tenant, user));
+    }
+
+    /// Takes away what hangs on an address that a change takes from the user: the invitation that went there, and that
+    /// whoever has it is a member.
+    pub fn leave_address(&mut self, tenant: &TenantId, before: &User, after: &User) {
+        if before.invited.is_some() && after.invited.is_none() {
+            self.withdraw_invitation(tenant, &before.id);
+        }
+        let address = |user: &User| user.email.as_ref().map(Email::folded);
+        if let Some(left) = address(before).filter(|left| Some(left) != address(after).as_ref()) {
+            self.remove_membership(&left, tenant);
+        }
     }
 
     /// Uses an invitation up: at most one transaction can (rule 4). Where its end is not noted, only the mail service

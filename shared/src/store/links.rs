@@ -7,10 +7,12 @@ use super::keys;
 use super::mails::OUTBOX;
 use super::transaction::Transaction;
 use super::{Store, StoreError, item, n, s, seconds, value};
-use crate::domain::id::{LinkId, MailId};
+use crate::domain::email_change::Started;
+use crate::domain::id::{LinkId, MailId, TenantId};
 use crate::domain::invitation::Nonce;
 use crate::domain::letter::{Mail, MailKind, ResetAsked};
 use crate::domain::link::{Link, MOST_WRONG_CODES, Spent};
+use crate::domain::user::User;
 
 /// How long a link is remembered after it was asked for, so that what became of it can be told.
 const KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
@@ -61,6 +63,18 @@ impl Store {
 }
 
 impl Store {
+    /// The link of the change of the user's address that a new one takes the place of.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn replaced_link(&self, user: &User) -> Result<Option<Link>, StoreError> {
+        let Some(change) = &user.email_change else {
+            return Ok(None);
+        };
+        let link = self.link(&change.link).await?;
+        Ok(link.filter(|link| link.spent.is_none()))
+    }
+
     /// Counts a code as wrong before it is looked at; how many more may be, or none if there were too many, or something
     /// has become of the link.
     ///
@@ -113,6 +127,28 @@ impl<T: Clone> Transaction<'_, T> {
         stored.insert(keys::TTL.to_owned(), swept(link.created_at, KEPT));
         self.replace(stored);
         Ok(())
+    }
+
+    /// Starts a change of the user's address, in place of the one that waits: what the user remembers, the link, and the
+    /// mails to both addresses. Fails with `moved_on` where the user was changed meanwhile, or this was done before.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn start_email_change(
+        &mut self,
+        tenant: &TenantId,
+        user: &User,
+        started: &Started,
+        replaced: Option<&Link>,
+        moved_on: T,
+    ) -> Result<(), StoreError> {
+        self.edit_user(tenant, user, &started.applied(user), |_| moved_on.clone())?;
+        if let Some(replaced) = replaced {
+            self.spend_link(&replaced.id, Spent::Replaced, moved_on.clone())?;
+        }
+        self.make_link(&started.link)?;
+        self.queue_mail(&started.notice, moved_on.clone())?;
+        self.queue_mail(&started.confirm, moved_on)
     }
 
     /// Uses a link up: at most one transaction can (rule 4). Fails with `gone` where its time is over, or something has

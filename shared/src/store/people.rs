@@ -9,6 +9,7 @@ use super::transaction::Transaction;
 use super::{Store, StoreError, item, s, seconds, value};
 use crate::domain::email::fold_address;
 use crate::domain::id::TenantId;
+use crate::domain::link::Link;
 use crate::domain::password::PasswordHash;
 use crate::domain::person::{Membership, Person};
 use crate::domain::session::{RefreshToken, Replaced, Session};
@@ -319,6 +320,8 @@ impl Store {
             let mut transaction = Transaction::new(self);
             transaction.delete_if(&keys::person(folded_email), as_read(&person), ());
             transaction.delete(&keys::username(&person.username.folded()));
+            // A link to a new password was for this person, not for whoever has the address next.
+            transaction.forget_link(&Link::reset_of(folded_email));
             if transaction.commit().await?.is_ok() {
                 return Ok(());
             }

@@ -137,7 +137,7 @@ impl Store {
         Ok(Sight::of(rights, &tenant.policy))
     }
 
-    /// The powers that these rights give; the tenant's own roles are read only where some are held.
+    /// The powers that these rights give.
     ///
     /// # Errors
     /// When the table cannot be read.
@@ -148,13 +148,25 @@ impl Store {
         rights: &Rights,
         sight: Sight,
     ) -> Result<Powers, StoreError> {
-        let defined = |role: &Role| matches!(role, Role::Defined(_));
-        let book = if rights.roles.iter().any(defined) {
-            self.role_book(tenant).await?
-        } else {
-            RoleBook::default()
-        };
+        let book = self.book_of(tenant, rights).await?;
         Ok(Powers::of(Some(user), rights, &book, sight))
+    }
+
+    /// A book that knows the roles of these rights; the tenant's own ones are read only where some are held.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn book_of(
+        &self,
+        tenant: &TenantId,
+        rights: &Rights,
+    ) -> Result<RoleBook, StoreError> {
+        let defined = |role: &Role| matches!(role, Role::Defined(_));
+        if rights.roles.iter().any(defined) {
+            self.role_book(tenant).await
+        } else {
+            Ok(RoleBook::default())
+        }
     }
 
     /// What a user may do at present, for work that is done on its behalf later; none if it may not act any more.

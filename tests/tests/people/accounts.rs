@@ -762,3 +762,69 @@ async fn the_trail_tells_what_of_an_account_was_changed_and_forgets_private_name
     assert_eq!(told.len(), 2);
     assert!(told.contains(&&newest), "{told:?}");
 }
+
+/// Whoever a customer's person makes must not see beyond that customer.
+#[tokio::test]
+async fn a_customers_user_manager_makes_people_of_that_customer_only() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let owner = &company.owner;
+    let fleet = world.make_fleet(&company.tenant, "North");
+    let customer = client(owner, "Globex").await;
+    let other = client(owner, "Initech").await;
+    let below = employee(owner, &customer, "Hank").await;
+    let truck = json!({ "external_id": "T-1", "groups": [fleet] });
+    let truck = owner.add(truck).await;
+    let scope = json!({ "all": false, "groups": [fleet] });
+    let rights = json!({ "class": "standard", "roles": ["user_manager"] });
+    let form = |name: &str, more: Value| {
+        let mut form = rights.clone();
+        form["email"] = json!(format!("{name}@globex.example"));
+        for (field, value) in more.as_object().unwrap() {
+            form[field] = value.clone();
+        }
+        form
+    };
+    let manager = form(
+        "disp",
+        json!({ "account": customer, "scope": scope, "groups": [fleet], "invite": true }),
+    );
+    let _ = owner.add(manager).await;
+    let manager = world.activate("disp@globex.example", "disp").await;
+
+    let puppet = manager
+        .post("/v1/users", form("puppet", json!({ "groups": [fleet] })))
+        .await;
+    assert_eq!(puppet.refused(403), "beyond_your_rights");
+    let elsewhere = json!({ "groups": [fleet], "account": other });
+    let elsewhere = manager.post("/v1/users", form("else", elsewhere)).await;
+    assert_eq!(elsewhere.faults(), ["account: unknown_account"]);
+    let chief = json!({ "groups": [fleet], "account": customer, "roles": ["account_owner"] });
+    let chief = manager.post("/v1/users", form("chief", chief)).await;
+    assert_eq!(chief.refused(403), "beyond_your_rights");
+    let version = owner.show(&truck).await["version"].as_u64().unwrap();
+    let made = manager
+        .patch(&format!("/v1/users/{truck}"), version, rights.clone())
+        .await;
+    assert_eq!(made.refused(403), "beyond_your_rights");
+    for account in [&customer, &below] {
+        let inside = json!({ "groups": [fleet], "account": account });
+        let made = manager
+            .post("/v1/users", form(account, inside))
+            .await
+            .expect(201);
+        assert_eq!(made["account"], json!(account));
+    }
+    let file = format!(
+        "External ID;Class;Roles;Groups;Account\nP-1;standard;user_manager;{fleet};\nP-2;limited;;{fleet};Initech\n"
+    );
+    let runner = world.define_role(&company.tenant, "Runner", &["imports.run", "users.write"]);
+    let runner = form(
+        "runner",
+        json!({ "account": customer, "scope": scope, "groups": [fleet], "invite": true, "roles": ["user_manager", runner] }),
+    );
+    let _ = owner.add(runner).await;
+    let runner = world.activate("runner@globex.example", "runner").await;
+    let import = runner.upload_import(file).await;
+    assert_eq!(import["planned"]["refused"], 2, "{import}");
+}

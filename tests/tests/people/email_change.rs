@@ -262,9 +262,12 @@ async fn who_may_change_whose_address() {
     assert_eq!(above.refused(403), "beyond_your_rights");
     let own = start(owner, &owner.user, NEW).await;
     assert_eq!(own.refused(403), "own_email_by_support");
-    let _ = start(owner, &second.user, "otto@new.example")
-        .await
-        .expect(202);
+    let beside = start(owner, &second.user, "otto@new.example").await;
+    assert_eq!(beside.refused(403), "owner_protected");
+    let chief = world.define_role(&company.tenant, "Chief", &["users.write", "tenant.manage"]);
+    let chief = owner.colleague("chia", "standard", &[&chief]).await;
+    let stronger = start(&manager, &chief.user, "mia+chief@colleagues.example").await;
+    assert_eq!(stronger.refused(403), "beyond_your_rights");
     let _ = start(&manager, &ada.user, NEW).await.expect(202);
     let same = start(&ada, &ada.user, " ADA@colleagues.example").await;
     assert_eq!(same.faults(), ["email: unchanged"]);
@@ -352,4 +355,106 @@ async fn a_person_of_several_companies_parts_and_the_others_stay_with_the_old_ad
     assert_eq!(left.refused(401), "wrong_credentials");
     let left = world.table(|pk, sk| pk == format!("P#{OLD}") && sk == "PERSON");
     assert!(left.is_empty(), "nobody is left behind");
+}
+
+/// Everything that takes the ground from under a change that waits.
+#[tokio::test]
+async fn a_change_that_could_not_be_started_now_is_not_confirmed() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let owner = &company.owner;
+    let manager = owner.colleague("mia", "standard", &["user_manager"]).await;
+    let started = async |name: &str| {
+        let user = owner.colleague(name, "limited", &[]).await;
+        let new = format!("{name}@new.example");
+        let _ = start(&manager, &user.user, &new).await.expect(202);
+        let link = token(&world, &new).await;
+        assert_eq!(check(&world, &link).await["state"], "valid");
+        (user, link)
+    };
+    let dead = async |link: &str| {
+        assert_eq!(check(&world, link).await["state"], "revoked");
+        assert_eq!(confirm(&world, link).await.refused(410), "link_revoked");
+    };
+    let users = |user: &Actor<'_>| json!({ "users": [user.user] });
+
+    // Suspended and back, deleted and back: what waited is gone.
+    let (suspended, link) = started("sue").await;
+    for step in ["suspend", "reactivate"] {
+        let path = format!("/v1/users/{step}");
+        let _ = owner.post(&path, users(&suspended)).await.expect(200);
+        dead(&link).await;
+    }
+    let (deleted, link) = started("dee").await;
+    let confirmed = json!({ "users": [deleted.user], "confirm": 1 });
+    let _ = owner.post("/v1/users/delete", confirmed).await.expect(200);
+    let _ = owner
+        .post("/v1/users/restore", users(&deleted))
+        .await
+        .expect(200);
+    let _ = owner
+        .post("/v1/invitations", users(&deleted))
+        .await
+        .expect(200);
+    let _ = world.activate("dee@colleagues.example", "dee.again").await;
+    dead(&link).await;
+    assert_eq!(
+        owner.show(&deleted.user).await["pending_email"],
+        Value::Null
+    );
+
+    // A new password: whoever had the old one may have asked for the change.
+    let (robbed, link) = started("rob").await;
+    let asked = json!({ "login": "rob@colleagues.example" });
+    let _ = world
+        .nobody()
+        .post("/v1/password-resets", asked)
+        .await
+        .expect(202);
+    let mails = world.mails_to("rob@colleagues.example").await;
+    let reset = mails.last().unwrap().links()[0]
+        .split_once('#')
+        .unwrap()
+        .1
+        .to_owned();
+    let body = json!({ "token": reset, "password": OTHER_PASSWORD });
+    let _ = world
+        .nobody()
+        .post("/v1/password-resets/confirm", body)
+        .await
+        .expect(200);
+    dead(&link).await;
+    assert_eq!(owner.show(&robbed.user).await["pending_email"], Value::Null);
+
+    // The user holds more by now, the policy is another, whoever asked may do it no more.
+    let (promoted, link) = started("pia").await;
+    let version = owner.show(&promoted.user).await["version"]
+        .as_u64()
+        .unwrap();
+    let path = format!("/v1/users/{}", promoted.user);
+    let auditor = json!({ "class": "standard", "roles": ["auditor"] });
+    let _ = owner.patch(&path, version, auditor).await.expect(200);
+    dead(&link).await;
+    let policy = async |policy: Value| {
+        let version = owner.get("/v1/tenant").await.expect(200)["version"]
+            .as_u64()
+            .unwrap();
+        let body = json!({ "policy": { "email_change": policy } });
+        let _ = owner.patch("/v1/tenant", version, body).await.expect(200);
+    };
+    let (_, link) = started("ina").await;
+    policy(json!("immutable")).await;
+    dead(&link).await;
+    policy(Value::Null).await;
+    assert_eq!(check(&world, &link).await["state"], "valid");
+    let _ = owner
+        .post("/v1/users/suspend", users(&manager))
+        .await
+        .expect(200);
+    dead(&link).await;
+    let _ = owner
+        .post("/v1/users/reactivate", users(&manager))
+        .await
+        .expect(200);
+    let _ = confirm(&world, &link).await.expect(200);
 }

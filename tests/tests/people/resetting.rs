@@ -345,3 +345,20 @@ async fn nothing_at_rest_is_a_link_and_a_reset_ends_the_wait_after_wrong_passwor
     let session = sign_in(&world, ADA, NEW).await.expect(200);
     let _ = text(&session["access_token"]);
 }
+
+#[tokio::test]
+async fn a_link_to_a_new_password_is_not_for_who_has_the_address_next() {
+    let world = World::start().await;
+    let (company, ada) = ada(&world).await;
+    let _ = ask(&world, ADA).await.expect(202);
+    let link = reset_token(&world, ADA).await;
+    let confirmed = json!({ "confirm": ADA });
+    let path = format!("/v1/users/{}/delete", ada.user);
+    let _ = company.owner.post(&path, confirmed).await.expect(200);
+    let again = json!({ "email": ADA, "invite": true });
+    let _ = company.owner.add(again).await;
+    let _ = world.activate(ADA, "ada.again").await;
+    assert_eq!(check(&world, &link).await["state"], "revoked");
+    let refused = confirm(&world, &link, "plum orchard tricycle moon").await;
+    assert_eq!(refused.refused(410), "link_revoked");
+}

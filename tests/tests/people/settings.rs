@@ -170,3 +170,36 @@ async fn settings_are_changed_under_a_version_by_whoever_may() {
         .expect(200);
     assert_eq!(owner.get("/v1/tenant").await.expect(200), before);
 }
+
+/// What protects owners from each other protects nobody if one of them can switch it off.
+#[tokio::test]
+async fn what_protects_owners_is_changed_by_support_and_whom_others_see_by_owners() {
+    let world = World::start().await;
+    let company = world.company("North").await;
+    let owner = &company.owner;
+    let clerk = world.define_role(&company.tenant, "Clerk", &["tenant.manage"]);
+    let clerk = owner.colleague("cleo", "standard", &[&clerk]).await;
+    let guarded = json!({ "policy": { "owner_demotion": "co_owner", "own_email": "verified", "standard_sees": "assigned" } });
+    let faults = owner.patch("/v1/tenant", 1, guarded.clone()).await.faults();
+    let by_support = [
+        "policy.own_email: by_support",
+        "policy.owner_demotion: by_support",
+    ];
+    assert_eq!(faults, by_support);
+    let mut faults = clerk.patch("/v1/tenant", 1, guarded.clone()).await.faults();
+    assert_eq!(faults.pop().unwrap(), "policy.standard_sees: by_owners");
+    assert_eq!(faults, by_support);
+    // To say what is so is no change.
+    let same =
+        json!({ "policy": { "owner_demotion": "support", "own_email": null, "phone": "free" } });
+    let _ = clerk.patch("/v1/tenant", 1, same).await.expect(200);
+    let order = json!({ "tenant": company.tenant, "reference": "T-1", "action": "set_policy", "policy": guarded["policy"] });
+    let done = world.stack.invoke("support", order).await.unwrap();
+    assert_eq!(done["operation"], "tenants.change");
+    let policy = owner.get("/v1/tenant").await.expect(200)["policy"].clone();
+    assert_eq!(policy["owner_demotion"], "co_owner");
+    assert_eq!(
+        (&policy["own_email"], &policy["phone"]),
+        (&json!("verified"), &json!("free"))
+    );
+}

@@ -1,6 +1,6 @@
 //! `support`: what owners cannot do themselves, done once per reference and told in the company's own trail.
 
-use muster_tests::world::{Company, World, text};
+use muster_tests::world::{Company, PASSWORD, World, text};
 use serde_json::{Value, json};
 
 use crate::{audited, names, snapshot};
@@ -177,12 +177,120 @@ async fn support_suspends_reactivates_and_deletes_an_owner() {
         faulty(&world, &company, class).await,
         ["user: user_deleted"]
     );
+    let restore = json!({ "action": "restore", "user": second.user });
+    let restored = order(&world, &company, "T-4", restore).await;
+    assert_eq!(restored["operation"], "users.restore");
+    assert_eq!(
+        company.owner.show(&second.user).await["status"],
+        "not_invited"
+    );
     let entries = audited(&company, "users.").await;
     let by_support = entries
         .iter()
         .filter(|entry| entry["actor"]["kind"] == "support");
     let operations: Vec<String> = by_support.map(|entry| text(&entry["operation"])).collect();
-    assert_eq!(operations.len(), 3, "{operations:?}");
+    assert_eq!(operations.len(), 4, "{operations:?}");
+}
+
+#[tokio::test]
+async fn support_has_an_owners_own_address_changed_and_both_addresses_are_told() {
+    let world = World::start().await;
+    let strict = json!({ "policy": { "email_change": "immutable" } });
+    let company = world.company_with("North", strict).await;
+    let owner = &company.owner;
+    let _ = owner.add(json!({ "email": "taken@north.example" })).await;
+    let action = |email: &str| json!({ "action": "set_email", "user": owner.user, "email": email });
+    assert_eq!(
+        faulty(&world, &company, action("taken@north.example")).await,
+        ["email: email_taken"]
+    );
+    assert_eq!(
+        faulty(&world, &company, action("no address")).await,
+        ["email: invalid_email"]
+    );
+    let done = order(&world, &company, "T-1", action("boss@new.example")).await;
+    assert_eq!(done["operation"], "users.email.start");
+    assert_eq!(
+        owner.show(&owner.user).await["pending_email"],
+        "boss@new.example"
+    );
+    let notice = world.mails_to(&company.owner_email).await;
+    assert!(notice.last().unwrap().text.contains("boss@new.example"));
+    let mail = world.mails_to("boss@new.example").await;
+    let links = mail[0].links();
+    let token = links[0].split_once("/email#").unwrap().1;
+    let body = json!({ "token": token });
+    let confirmed = world.nobody().post("/v1/email-changes/confirm", body).await;
+    let _ = confirmed.expect(200);
+    let owner = world.sign_in("boss@new.example").await;
+
+    // Nobody has confirmed the address of who was only invited: it is set at once.
+    let pending = owner
+        .add(json!({ "email": "typo@north.example", "class": "owner", "invite": true }))
+        .await;
+    let old = world.link_token("typo@north.example").await;
+    let action = json!({ "action": "set_email", "user": pending, "email": "right@north.example" });
+    let done = order(&world, &company, "T-2", action).await;
+    assert_eq!(done["operation"], "users.edit");
+    assert_eq!(owner.show(&pending).await["email"], "right@north.example");
+    let check = world
+        .nobody()
+        .post("/v1/activations/check", json!({ "token": old }))
+        .await;
+    assert_eq!(check.expect(200)["state"], "revoked");
+}
+
+#[tokio::test]
+async fn support_changes_the_username_of_a_person_of_several_companies_in_all_of_them() {
+    let world = World::start().await;
+    let (north, south) = (world.company("North").await, world.company("South").await);
+    let ada = north.owner.colleague("ada", "limited", &[]).await;
+    let there = json!({ "email": "ada@colleagues.example", "invite": true });
+    let there = south.owner.add(there).await;
+    let token = world.link_token("ada@colleagues.example").await;
+    let join = json!({ "token": token, "password": PASSWORD });
+    let _ = world
+        .nobody()
+        .post("/v1/activations", join)
+        .await
+        .expect(200);
+    let version = north.owner.show(&ada.user).await["version"]
+        .as_u64()
+        .unwrap();
+    let path = format!("/v1/users/{}", ada.user);
+    let shared = north
+        .owner
+        .patch(&path, version, json!({ "username": "ada.l" }))
+        .await;
+    assert_eq!(shared.refused(409), "person_shared");
+
+    let action = |username: &str| json!({ "action": "set_username", "user": ada.user, "username": username });
+    assert_eq!(
+        faulty(&world, &north, action("bad name!")).await,
+        ["username: invalid_username"]
+    );
+    let holder = text(&south.owner.show(&south.owner.user).await["username"]);
+    assert_eq!(
+        faulty(&world, &north, action(&holder)).await,
+        ["username: username_taken"]
+    );
+    let done = order(&world, &north, "T-1", action("ada.l")).await;
+    assert_eq!(done["operation"], "users.set_username");
+    for (company, user) in [(&north, &ada.user), (&south, &there)] {
+        assert_eq!(company.owner.show(user).await["username"], "ada.l");
+        let told = world.audited(&company.tenant, "users.set_username");
+        assert_eq!(told, [format!("support -> {user}")]);
+    }
+    let sign_in = async |login: &str| {
+        let form = json!({ "login": login, "password": PASSWORD });
+        world.nobody().post("/v1/sessions", form).await
+    };
+    assert_eq!(
+        sign_in("ada.colleague").await.refused(401),
+        "wrong_credentials"
+    );
+    let choice = sign_in("ada.l").await.expect(200);
+    assert_eq!(choice["tenants"].as_array().unwrap().len(), 2);
 }
 
 #[tokio::test]
