@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use muster_shared::context::Context;
-use muster_shared::domain::audit::{Actor, Entry, Target};
+use muster_shared::domain::audit::{Entry, Target};
 use muster_shared::domain::field::{Fault, FieldError, Fields};
 use muster_shared::domain::id::{AuditId, ProductId, UserId};
 use muster_shared::domain::invitation::{Offer, expired};
@@ -175,7 +175,7 @@ fn entry(order: &Order, operation: &str, target: Target, at: Timestamp) -> Entry
     Entry {
         id: AuditId::derive(&order.seed()),
         at,
-        actor: Actor::Support,
+        actor: order.actor(),
         operation: operation.to_owned(),
         targets: vec![target],
     }

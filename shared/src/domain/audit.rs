@@ -49,7 +49,11 @@ pub enum Actor {
         id: ImportId,
     },
     /// The operator of the service.
-    Support,
+    Support {
+        /// The order, as support calls it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reference: Option<String>,
+    },
     /// The schedule.
     Schedule,
 }
@@ -64,7 +68,8 @@ impl Actor {
             | Self::Recipient { id }
             | Self::App { id } => Some(id.as_str()),
             Self::Import { id } => Some(id.as_str()),
-            Self::Support | Self::Schedule => None,
+            Self::Support { reference } => reference.as_deref(),
+            Self::Schedule => None,
         }
     }
 
@@ -77,7 +82,7 @@ impl Actor {
             Self::Recipient { .. } => "recipient",
             Self::App { .. } => "app",
             Self::Import { .. } => "import",
-            Self::Support => "support",
+            Self::Support { .. } => "support",
             Self::Schedule => "schedule",
         }
     }
@@ -669,7 +674,7 @@ mod tests {
         Entry {
             id: AuditId::derive(&Seed::of(&["entry"])),
             at: Timestamp::UNIX_EPOCH,
-            actor: Actor::Support,
+            actor: Actor::Support { reference: None },
             operation: "users.edit".to_owned(),
             targets: vec![target],
         }
