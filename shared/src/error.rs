@@ -314,7 +314,6 @@ impl ApiError {
 
     /// Every code of a problem with its status and meaning, for the documentation.
     #[must_use]
-    #[expect(clippy::too_many_lines, reason = "a table")]
     pub fn codes() -> Vec<(&'static str, u16, &'static str)> {
         let mut codes = vec![
             (
