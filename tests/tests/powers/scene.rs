@@ -25,6 +25,9 @@ pub const TARGETS: [&str; 7] = [
 /// Who comes from another company.
 pub const STRANGER: &str = "other tenant's owner";
 
+/// A customer's person who manages users, as far as a fleet.
+const CLERK: &str = "clerk of a customer";
+
 /// Somebody who tries.
 pub struct Named<'w> {
     /// What the table calls them.
@@ -95,7 +98,7 @@ impl<'w> Scene<'w> {
         things.insert("group", text(&group["id"]));
 
         let mut actors = Vec::new();
-        let colleagues: [(&'static str, &str, Vec<&str>, Option<&str>); 12] = [
+        let colleagues: [(&'static str, &str, Vec<&str>, Option<&str>); 13] = [
             ("owner", "owner", vec![], None),
             ("user_manager", "standard", vec!["user_manager"], None),
             ("licence_manager", "standard", vec!["licence_manager"], None),
@@ -112,10 +115,18 @@ impl<'w> Scene<'w> {
                 Some(&account),
             ),
             ("driver", "limited", vec!["driver"], Some(&account)),
+            (CLERK, "standard", vec!["user_manager"], Some(&account)),
             ("suspended", "standard", vec!["user_manager"], None),
         ];
         for (name, class, roles, account) in colleagues {
             let actor = colleague(world, owner, name, class, &roles, account).await;
+            if name == CLERK {
+                let path = format!("/v1/users/{}", actor.user);
+                let scope = json!({ "scope": { "groups": [things["group"]] } });
+                let version = owner.show(&actor.user).await["version"].as_u64();
+                let scoped = owner.patch(&path, version.unwrap(), scope).await;
+                let _ = scoped.expect(200);
+            }
             actors.push(Named::of(name, actor));
         }
         let deleted = colleague(world, owner, "deleted", "standard", &["user_manager"], None).await;
@@ -214,13 +225,12 @@ impl<'w> Scene<'w> {
         assert!(answer["operation"].is_string(), "{answer}");
     }
 
-    /// Has an owner start a change of the address of the target, who is active; of another owner's only support may.
+    /// Has support start a change of the address of the target, who is active.
     pub async fn move_address(&self, target: &Target) {
         self.activate(target).await;
         let email = format!("{}@moving.example", &target.id[4..]);
-        let path = format!("/v1/users/{}/email", target.id);
-        let body = json!({ "email": email });
-        let _ = self.owner_of(target).post(&path, body).await;
+        let order = json!({ "action": "set_email", "email": email });
+        self.support(order, target).await;
     }
 
     /// Has the target take up an invitation.
