@@ -185,7 +185,7 @@ impl Muster {
                 Who::User(actor) => format!("user {}", id(actor)),
                 Who::Invitee => format!("invitee {target}"),
                 Who::Recipient => format!("recipient {target}"),
-                Who::Support => "support".to_owned(),
+                Who::Support => format!("support T-{}", self.orders),
                 Who::Schedule => "schedule".to_owned(),
             };
             let product = told.product.map(|product| self.products[product].as_str());

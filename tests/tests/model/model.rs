@@ -1,6 +1,6 @@
 //! What Muster does, as simply as it can be said.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Seats of each product.
 pub const SEATS: usize = 3;
@@ -8,6 +8,10 @@ pub const SEATS: usize = 3;
 const ADDRESSES: u8 = 9;
 /// How many external IDs there are to choose from.
 const EXTERNAL: u8 = 5;
+/// How many mails an address gets by invitations in a day.
+const MAILS: usize = 5;
+/// The hour of the day at which it all begins, UTC.
+const BEGINNING: i64 = 8;
 /// Hours that a link is good: to activate by, and to confirm an address by.
 const LINK: i64 = 24;
 
@@ -208,8 +212,6 @@ pub struct User {
     pub invited: Option<i64>,
     /// How many invitations were sent, ever.
     sent: usize,
-    /// How many were sent since the clock last moved.
-    sent_now: usize,
     pub licences: BTreeSet<usize>,
     /// The newest change of the address.
     moving: Option<Moving>,
@@ -225,7 +227,11 @@ struct Moving {
     to: u8,
     /// When it was started, in hours.
     at: i64,
-    /// What its links are answered, once it waits no more.
+    /// By whom.
+    by: usize,
+    /// Whether the user left, or chose a new password, meanwhile.
+    gone: bool,
+    /// What its links are answered, once they were followed.
     spent: Option<&'static str>,
 }
 
@@ -241,7 +247,6 @@ impl User {
             deleted: false,
             invited: None,
             sent: 0,
-            sent_now: 0,
             licences: BTreeSet::new(),
             moving: None,
             moves: 0,
@@ -260,6 +265,12 @@ impl User {
 
     pub fn roles(&self) -> Vec<&'static str> {
         self.role.into_iter().collect()
+    }
+
+    fn stops_moving(&mut self) {
+        if let Some(moving) = &mut self.moving {
+            moving.gone = true;
+        }
     }
 
     /// Whether its access token, if it has not expired, is good.
@@ -293,6 +304,8 @@ pub struct Model {
     pub users: Vec<User>,
     pub used: [usize; 2],
     now: i64,
+    /// How many invitations each address got today.
+    mails: BTreeMap<u8, usize>,
     /// How many new passwords were asked for since the clock last moved.
     resets: usize,
     /// What the last step must have been answered.
@@ -328,10 +341,14 @@ impl Model {
             User::colleague(Class::Standard, Some("licence_manager"), 103),
             User::colleague(Class::Limited, None, 104),
         ];
+        // A first owner is provisioned, and invited past the count.
+        let mails = users.iter().skip(1).map(|user| (user.email, 1));
+        let mails = mails.collect();
         Self {
             users,
             used: [0; 2],
             now: 0,
+            mails,
             resets: 0,
             expected: Expected::Waited,
             told: Vec::new(),
@@ -348,17 +365,21 @@ impl Model {
         if suit.is_empty() { all.collect() } else { suit }
     }
 
-    /// The daily cap of mails to one recipient is tested elsewhere; the first owner stays as it is.
+    /// What is throttled by the hour or the day is tested elsewhere.
     pub fn allows(&self, step: &Step) -> bool {
         let (Some(_), Some(target)) = (self.users.get(step.actor), self.users.get(step.target))
         else {
             return false;
         };
         match step.op {
-            Op::Invite | Op::Resend => target.sent_now < 4,
             Op::Move(_) => target.moves < 8,
-            Op::Reset => self.resets < 4 && target.sent_now < 4,
-            Op::Add { .. } => self.users.len() < 24,
+            // Of somebody who has the address now.
+            Op::Reset => self.resets < 4 && !(target.deleted && self.taken(target.email)),
+            // Which of two refusals is told first is not promised.
+            Op::Add {
+                email, external, ..
+            } => self.users.len() < 24 && !(self.taken(email) && self.taken_external(external)),
+            Op::Restore => !(self.taken(target.email) && self.taken_external(target.external)),
             _ => true,
         }
     }
@@ -434,7 +455,7 @@ impl Model {
             return Self::own_class(&actor, class);
         }
         if let Op::Move(to) = step.op {
-            return self.start_moving(&actor, own, step.target, to);
+            return self.start_moving(step.actor, step.target, to);
         }
         let needed = match step.op {
             Op::Assign(_) | Op::Unassign(_) => Needed::Licences,
@@ -474,6 +495,10 @@ impl Model {
         let ended = |now: i64, user: &User| user.invited.is_some_and(|sent| now >= sent + LINK);
         let before = self.now;
         self.now += hours;
+        let day = |now: i64| (BEGINNING + now) / 24;
+        if day(before) != day(self.now) {
+            self.mails.clear();
+        }
         self.resets = 0;
         for (target, user) in self.users.iter_mut().enumerate() {
             if ended(self.now, user) && !ended(before, user) {
@@ -485,8 +510,8 @@ impl Model {
                 });
             }
             user.token = user.active();
-            if hours >= LINK {
-                (user.sent_now, user.moves) = (0, 0);
+            if hours >= 24 {
+                user.moves = 0;
             }
         }
         Expected::Waited
@@ -496,6 +521,11 @@ impl Model {
         self.users
             .iter()
             .any(|user| !user.deleted && user.email == email)
+    }
+
+    fn signs_in(&self, email: u8) -> bool {
+        let mut users = self.users.iter();
+        users.any(|user| user.email == email && user.activated && !user.deleted)
     }
 
     fn taken_external(&self, external: Option<u8>) -> bool {
@@ -549,7 +579,9 @@ impl Model {
         Expected::Done
     }
 
-    fn free(&mut self, target: usize) {
+    /// Whoever goes leaves the seats and a change of the address behind.
+    fn leave(&mut self, target: usize) {
+        self.users[target].stops_moving();
         for product in std::mem::take(&mut self.users[target].licences) {
             self.used[product] -= 1;
         }
@@ -570,7 +602,7 @@ impl Model {
             return refused("owner_protected");
         }
         (user.suspended, user.token, user.invited) = (true, false, None);
-        self.free(target);
+        self.leave(target);
         Expected::Done
     }
 
@@ -601,7 +633,7 @@ impl Model {
             return refused("owner_protected");
         }
         (user.deleted, user.token, user.invited) = (true, false, None);
-        self.free(target);
+        self.leave(target);
         Expected::Done
     }
 
@@ -629,29 +661,39 @@ impl Model {
     }
 
     /// One's own address is one's own affair, but for owners; another's is given only by who holds as much.
-    fn start_moving(&mut self, actor: &User, own: bool, target: usize, to: u8) -> Expected {
-        let user = &self.users[target];
+    fn may_move(&self, by: usize, target: usize) -> Result<(), Expected> {
+        let (actor, user, own) = (&self.users[by], &self.users[target], by == target);
         if !own {
             if actor.class == Class::Limited {
-                return refused("user_not_found");
+                return Err(refused("user_not_found"));
             }
-            if !actor.permits(Needed::Users) || user.class > actor.class {
-                return refused("beyond_your_rights");
+            let holds =
+                actor.class == Class::Owner || user.role.is_none() || user.role == actor.role;
+            if !actor.permits(Needed::Users) || user.class > actor.class || !holds {
+                return Err(refused("beyond_your_rights"));
+            }
+            if user.class == Class::Owner {
+                return Err(refused("owner_protected"));
             }
         }
         if user.deleted {
-            return refused("user_deleted");
+            Err(refused("user_deleted"))
+        } else if user.suspended {
+            Err(refused("user_suspended"))
+        } else if !user.activated {
+            Err(refused("not_active"))
+        } else if own && user.class == Class::Owner {
+            Err(refused("own_email_by_support"))
+        } else {
+            Ok(())
         }
-        if user.suspended {
-            return refused("user_suspended");
+    }
+
+    fn start_moving(&mut self, by: usize, target: usize, to: u8) -> Expected {
+        if let Err(refusal) = self.may_move(by, target) {
+            return refusal;
         }
-        if !user.activated {
-            return refused("not_active");
-        }
-        if own && user.class == Class::Owner {
-            return refused("own_email_by_support");
-        }
-        if user.email == to {
+        if self.users[target].email == to {
             return refused("invalid_fields");
         }
         if self.taken(to) {
@@ -663,32 +705,40 @@ impl Model {
         user.moving = Some(Moving {
             to,
             at,
+            by,
+            gone: false,
             spent: None,
         });
         Expected::Done
     }
 
-    /// Where a change that waits leads to, or what its links are answered.
-    fn waiting(&self, target: usize) -> Result<u8, Expected> {
-        let user = &self.users[target];
-        let Some(moving) = user.moving else {
+    /// The change that waits, or what its links are answered.
+    fn waiting(&self, target: usize) -> Result<Moving, Expected> {
+        let Some(moving) = self.users[target].moving else {
             return Err(Expected::NoLink);
         };
         if let Some(spent) = moving.spent {
             Err(refused(spent))
         } else if self.now >= moving.at + LINK {
             Err(refused("link_expired"))
-        } else if !user.active() {
+        } else if moving.gone {
             Err(refused("link_revoked"))
         } else {
-            Ok(moving.to)
+            Ok(moving)
         }
     }
 
+    /// Whoever started it must be one who might start it now.
     fn confirm(&mut self, target: usize) -> Expected {
         let to = match self.waiting(target) {
-            Ok(to) if self.taken(to) => return refused("email_taken"),
-            Ok(to) => to,
+            Ok(moving) if !self.users[moving.by].active() => return refused("link_revoked"),
+            Ok(moving) if self.may_move(moving.by, target).is_err() => {
+                return refused("link_revoked");
+            }
+            // Who is there already, and active, joins with that one's password, which is not given.
+            Ok(moving) if self.signs_in(moving.to) => return refused("invalid_fields"),
+            Ok(moving) if self.taken(moving.to) => return refused("email_taken"),
+            Ok(moving) => moving.to,
             Err(answer) => return answer,
         };
         let user = &mut self.users[target];
@@ -715,14 +765,20 @@ impl Model {
     /// Whoever was invited and has not come gets the invitation again instead.
     fn reset(&mut self, target: usize) -> Expected {
         self.resets += 1;
-        let user = &self.users[target];
+        let user = &mut self.users[target];
         if user.active() {
+            user.stops_moving();
+            user.token = true;
             return Expected::Done;
         }
         if user.deleted || user.suspended || user.invited.is_none() {
             return Expected::NoLink;
         }
-        self.send(target)
+        match self.send(target) {
+            // Nobody is told.
+            Expected::Refused(_) => Expected::NoLink,
+            sent => sent,
+        }
     }
 
     /// Somebody who can act as an owner: there always is one.
@@ -761,7 +817,7 @@ impl Model {
             }
         }
         if matches!(order, Order::Suspend | Order::Delete) {
-            self.free(target);
+            self.leave(target);
         }
         Expected::Done
     }
@@ -782,9 +838,13 @@ impl Model {
     fn send(&mut self, target: usize) -> Expected {
         let now = self.now;
         let user = &mut self.users[target];
+        let mails = self.mails.entry(user.email).or_default();
+        if *mails == MAILS {
+            return refused("too_many_invitations");
+        }
+        *mails += 1;
         user.invited = Some(now);
         user.sent += 1;
-        user.sent_now += 1;
         Expected::Done
     }
 

@@ -13,7 +13,7 @@ pub fn entries(world: &World, tenant: &str) -> BTreeMap<String, String> {
     let trail = format!("T#{tenant}#A#");
     let line = |((pk, sk), entry): ((String, String), Value)| {
         let actor = &entry["actor"]["M"];
-        let who = [&actor["kind"]["S"], &actor["id"]["S"]];
+        let who = [&actor["kind"], &actor["id"], &actor["reference"]].map(|value| &value["S"]);
         let who: Vec<&str> = who.into_iter().filter_map(Value::as_str).collect();
         let targets = entry["targets"]["L"].as_array().into_iter().flatten();
         let targets: Vec<&str> = targets
