@@ -1,5 +1,5 @@
 # Everything that is done with Muster; `make run` and `make test` do all the set-up themselves.
-.PHONY: run console test lint test-console e2e check openapi bench
+.PHONY: run console test lint test-console e2e lighthouse check openapi bench
 
 # What the console is built from, and what it is built into.
 CONSOLE_SOURCES := $(shell find console/src console/public console/scripts -type f -not -name schema.d.ts 2>/dev/null) \
@@ -36,10 +36,11 @@ lint:
 test-console: $(CONSOLE_MODULES)
 	cd console && npm run check && npm test && npm run build
 
-# The console in a browser (Chromium at /usr/bin/chromium, or CHROMIUM), against a local stack of its own.
-e2e: console
+# The console in a browser (Chromium at /usr/bin/chromium, or CHROMIUM), against a local stack of its own; `lighthouse`
+# measures it, which is no test because a busy machine makes it slow, and fetches Lighthouse from npm.
+e2e lighthouse: console
 	cargo build --locked --profile ci --package muster-local --bin muster-local
-	cd console && MUSTER_LOCAL="$$(cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/ci/muster-local" npm run e2e
+	cd console && MUSTER_LOCAL="$$(cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/ci/muster-local" npm run $@
 
 # Gates that need further tools: cargo-deny (licences, sources, bans; advisories where its database can be reached).
 check: test

@@ -49,6 +49,13 @@ export const pages: readonly Page[] = [
     permissions: ['imports.run'],
     load: () => import('./pages/imports/Import.svelte'),
   },
+  {
+    path: '/exports',
+    title: 'nav.exports',
+    permissions: ['exports.run', 'audit.read'],
+    icon: 'download',
+    load: () => import('./pages/exports/Exports.svelte'),
+  },
   { path: '/licences', title: 'nav.licences', icon: 'key', load: () => import('./pages/licences/Licences.svelte') },
   {
     path: '/accounts',

@@ -44,11 +44,20 @@ class Router {
   readonly query = $derived(this.#url.searchParams);
   /** Counts the pages gone to, not changes of their query. */
   visits = $state(0);
+  /** Who has something unsaved on this page: is asked before one leaves it, and given what goes on. See `LeaveGuard`. */
+  guard: ((leave: () => void) => void) | undefined;
 
   /** Goes to an address of the console. */
   go(to: string, { replace = false } = {}): void {
     const url = new URL(to, location.href);
     const samePage = url.pathname === this.path;
+    if (!samePage && this.guard) {
+      this.guard(() => {
+        this.guard = undefined;
+        this.go(to, { replace });
+      });
+      return;
+    }
     if (url.href !== location.href) {
       if (replace) history.replaceState(null, '', url);
       else history.pushState(null, '', url);
@@ -74,6 +83,13 @@ class Router {
   listen(): void {
     addEventListener('popstate', () => {
       const samePage = location.pathname === this.path;
+      if (!samePage && this.guard) {
+        // The browser is there already: back here until it is decided.
+        const wanted = location.href;
+        history.pushState(null, '', this.#url);
+        this.go(wanted);
+        return;
+      }
       this.#url = new URL(location.href);
       if (!samePage) this.visits += 1;
     });

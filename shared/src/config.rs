@@ -15,6 +15,8 @@ pub struct Config {
     pub base_url: String,
     /// The secret from which keys are derived; only for functions that sign.
     pub signing_secret: Option<String>,
+    /// What the distribution in front of the API proves itself with; only for functions that ask where a request comes from.
+    pub edge_secret: Option<String>,
     /// Whether each answer says what it consumed of the table's capacity.
     pub meter: bool,
     /// Services that stand in for AWS; absent on AWS, where the SDK knows.
@@ -56,6 +58,7 @@ impl Config {
             configuration_set: optional("CONFIGURATION_SET"),
             base_url: required("BASE_URL")?.trim_end_matches('/').to_owned(),
             signing_secret: optional("SIGNING_SECRET_ARN"),
+            edge_secret: optional("EDGE_SECRET"),
             meter: optional("METER").is_some(),
             local: None,
         })

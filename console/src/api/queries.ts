@@ -11,7 +11,8 @@ function worthRetrying(failures: number, error: Error): boolean {
 export const queryClient = new QueryClient({
   defaultOptions: {
     // `always`: without a connection a query fails and says so, instead of waiting silently.
-    queries: { staleTime: 10_000, retry: worthRetrying, networkMode: 'always' },
+    // `all`: what is read of a query for the first time after its answer came would else be as before the answer.
+    queries: { staleTime: 10_000, retry: worthRetrying, networkMode: 'always', notifyOnChangeProps: 'all' },
     // A lost answer is never sent again unasked; the idempotency key makes it safe to do so by hand.
     mutations: { retry: false, networkMode: 'always' },
   },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { duration, relative } from './format';
+import { day, duration, money, relative } from './format';
 
 const now = '2026-03-02T08:00:00Z';
 const from = (seconds: number) => relative(new Date(Date.parse(now) + seconds * 1000), now);
@@ -29,4 +29,16 @@ describe('times to wait', () => {
     [900, '15 minutes'],
     [7_000, '2 hours'],
   ])('%i seconds are told as %s', (seconds, text) => expect(duration(seconds)).toBe(text));
+});
+
+it('a day is the same wherever it is read', () => expect(day('2026-04-01')).toMatch(/\b1\b.*2026/));
+
+describe('money', () => {
+  it.each([
+    ['0.25', 'EUR', '€0.25'],
+    ['12', 'EUR', '€12.00'],
+    ['0.000001', 'EUR', '€0.000001'],
+    // What a float would round.
+    ['999999.999999', 'USD', '999,999.999999'],
+  ])('%s %s is written as %s', (amount, currency, text) => expect(money(amount, currency)).toContain(text));
 });

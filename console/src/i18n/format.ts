@@ -19,6 +19,21 @@ export const number = (value: number): string => kept('number', (tag) => new Int
 export const percent = (part: number): string =>
   kept('percent', (tag) => new Intl.NumberFormat(tag, { style: 'percent' })).format(part);
 
+/** `€0.25`, of a decimal such as `0.25`: every digit of it is told, as it never becomes a float. */
+export const money = (amount: string, currency: string): string =>
+  kept(`money ${currency}`, (tag) =>
+    new Intl.NumberFormat(tag, { style: 'currency', currency, maximumFractionDigits: 6 }),
+  ).format(amount as Intl.StringNumericLiteral);
+
+/** `0.25`, of a decimal such as `0.25`; `0,25` where people write a comma. */
+export const decimal = (amount: string): string =>
+  kept('decimal', (tag) => new Intl.NumberFormat(tag, { maximumFractionDigits: 6 })).format(
+    amount as Intl.StringNumericLiteral,
+  );
+
+/** Whether people write a comma before the decimals. */
+export const decimalComma = (): boolean => decimal('0.5').includes(',');
+
 /** `3 Mar 2026` */
 export const date = (at: Moment): string =>
   kept('date', (tag) => new Intl.DateTimeFormat(tag, { dateStyle: 'medium' })).format(new Date(at));
@@ -28,6 +43,10 @@ export const dateTime = (at: Moment): string =>
   kept('dateTime', (tag) => new Intl.DateTimeFormat(tag, { dateStyle: 'medium', timeStyle: 'short' })).format(
     new Date(at),
   );
+
+/** `1 Apr 2026`, of a day such as `2026-04-01`: the same day wherever it is read. */
+export const day = (on: string): string =>
+  kept('day', (tag) => new Intl.DateTimeFormat(tag, { dateStyle: 'medium', timeZone: 'UTC' })).format(new Date(on));
 
 /** `Tuesday 3 March 2026 at 08:00:15 CET`: leaves nothing open. */
 export const exactTime = (at: Moment): string =>

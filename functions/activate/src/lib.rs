@@ -208,7 +208,7 @@ async fn accept(ctx: &Context, request: &Request) -> Result<Response, ApiError> 
     let username = form.username.clone().unwrap_or_default();
     let fingerprint = http::digest(&[form.token.as_bytes(), username.as_bytes()]);
     http::once(ctx, &scope, request, &fingerprint, async |_| {
-        http::ok(&activate(ctx, form, followed, &http::source(request)).await?)
+        http::ok(&activate(ctx, form, followed, &http::source(ctx, request)).await?)
     })
     .await
 }

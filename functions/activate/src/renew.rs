@@ -50,7 +50,7 @@ pub async fn renew(ctx: &Context, request: &Request) -> Result<Response, ApiErro
     let fingerprint = http::digest(&[token.as_bytes()]);
     http::once(ctx, &scope, request, &fingerprint, async |seed| {
         let now = ctx.clock.now();
-        let source = http::source(request).subject("renewal");
+        let source = http::source(ctx, request).subject("renewal");
         ctx.store.take(&source, FROM_A_SOURCE, now).await??;
         let user = Subject::of("renewal", &["user", link.tid.as_str(), link.sub.as_str()]);
         ctx.store.take(&user, OF_A_USER, now).await??;

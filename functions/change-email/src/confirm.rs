@@ -128,7 +128,7 @@ pub async fn confirm(ctx: &Context, request: &Request) -> Result<Response, ApiEr
             check_code(ctx, &waiting, code).await?;
         }
         let plan = Plan::of(ctx, &waiting).await?;
-        let person = person(ctx, &form, &waiting, &plan, &http::source(request)).await?;
+        let person = person(ctx, &form, &waiting, &plan, &http::source(ctx, request)).await?;
         carry_out(ctx, &named, person).await
     })
     .await

@@ -63,7 +63,7 @@ pub async fn ask(ctx: &Context, request: &Request) -> Result<Response, ApiError>
     let fingerprint = http::fingerprint(request);
     http::once(ctx, &scope, request, &fingerprint, async |seed| {
         let now = ctx.clock.now();
-        let source = http::source(request).subject("password-reset");
+        let source = http::source(ctx, request).subject("password-reset");
         ctx.store.take(&source, FROM_A_SOURCE, now).await??;
         let subject = Subject::of("password-reset", &[Login::typed(&login).subject().as_str()]);
         ctx.store.take(&subject, BY_A_LOGIN, now).await??;

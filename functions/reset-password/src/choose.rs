@@ -144,7 +144,7 @@ pub async fn confirm(ctx: &Context, request: &Request) -> Result<Response, ApiEr
         let (_, person) = valid(followed)?;
         let hash = hashed(password, &person).await?;
         let person = set(ctx, &token, &hash, &seed).await?;
-        learn_place(ctx, &person, &http::source(request)).await;
+        learn_place(ctx, &person, &http::source(ctx, request)).await;
         http::ok(&ResetConfirmed {
             username: person.username.to_string(),
             email: person.email.to_string(),

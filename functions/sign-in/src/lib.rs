@@ -185,7 +185,7 @@ async fn sign_in(ctx: &Context, request: &Request) -> Result<Response, ApiError>
     let password = fields.take("password", Password::presented(password));
     let tenant = fields.optional("tenant", tenant.as_deref(), TenantId::parse);
     let password = fields.finish(password).map_err(ApiError::Invalid)?;
-    let source = http::source(request);
+    let source = http::source(ctx, request);
     let guess = Guess::begin(ctx, &login, &source).await?;
     let person = find_person(ctx, &login).await?;
     let hash = person.as_ref().map(|person| person.password.clone());

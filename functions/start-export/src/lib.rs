@@ -9,6 +9,7 @@ use muster_shared::domain::audit::{AuditFilter, Target};
 use muster_shared::domain::export::{Export, ExportOf, ExportState, ExtraColumn, Filter, Format};
 use muster_shared::domain::field::{Fault, Fields};
 use muster_shared::domain::id::ExportId;
+use muster_shared::domain::invitation::expired;
 use muster_shared::domain::permission::{Class, Permission};
 use muster_shared::error::{ApiError, Problem};
 use muster_shared::http::{self, Request, Response};
@@ -134,16 +135,17 @@ const LISTED: usize = 100;
 
 /// List exports
 ///
-/// The newest hundred of the last 30 days that the caller may fetch, without links: ask for one to get its link.
+/// The newest hundred of the last 7 days that the caller may fetch, without links: ask for one to get its link.
 #[utoipa::path(get, path = "/v1/exports", operation_id = "listExports", tag = "Exports",
     responses((status = 200, description = "The exports, newest first", body = Exports), (status = "4XX", description = "`unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn list(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
     may_export_anything(&caller)?;
+    let now = ctx.clock.now();
     let exports = ctx.store.exports(&caller.tenant).await?;
     let exports = exports
         .iter()
-        .filter(|export| may_fetch(&caller, export))
+        .filter(|export| may_fetch(&caller, export, now))
         .take(LISTED)
         .map(|export| view(export, None))
         .collect();
@@ -165,7 +167,7 @@ async fn show(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
         .await?
         .ok_or(ApiError::NotFound)?;
     may_export(&caller, export.of)?;
-    if !may_fetch(&caller, &export) {
+    if !may_fetch(&caller, &export, ctx.clock.now()) {
         return Err(ApiError::NotFound);
     }
     let url = if export.state == ExportState::Done {
@@ -200,9 +202,9 @@ fn may_export_anything(caller: &Caller) -> Result<(), ApiError> {
 }
 
 /// Whether the caller may have this export's file, which may hold more than another user of lesser class sees.
-fn may_fetch(caller: &Caller, export: &Export) -> bool {
+fn may_fetch(caller: &Caller, export: &Export, now: Timestamp) -> bool {
     let own = export.requested_by == caller.user || caller.powers.class == Class::Owner;
-    own && may_export(caller, export.of).is_ok()
+    own && may_export(caller, export.of).is_ok() && !expired(export.kept_until(), now)
 }
 
 impl StartExport {

@@ -142,7 +142,104 @@ fn not_built() -> Response {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::header::{
+        CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    };
+    use serde_json::{Value, json};
+
     use super::*;
+    use crate::cloudformation::CloudFormation;
+    use crate::template::DEPLOYED;
+
+    fn template() -> CloudFormation {
+        let parameters = BTreeMap::from([("BaseUrl", String::new()), ("Sender", String::new())]);
+        CloudFormation::parse(DEPLOYED, &parameters).unwrap()
+    }
+
+    /// The headers of one of the template's policies.
+    fn deployed(source: &CloudFormation, policy: &str) -> HeaderMap {
+        let properties = source
+            .resolve(&source.resources[policy].properties)
+            .unwrap();
+        let config = &properties["ResponseHeadersPolicyConfig"];
+        let security = config["SecurityHeadersConfig"].as_object().unwrap();
+        let named = security.iter().map(|(kind, header)| {
+            let (name, value) = match kind.as_str() {
+                "ContentSecurityPolicy" => {
+                    (CONTENT_SECURITY_POLICY, &header["ContentSecurityPolicy"])
+                }
+                "ReferrerPolicy" => (REFERRER_POLICY, &header["ReferrerPolicy"]),
+                "FrameOptions" => (X_FRAME_OPTIONS, &header["FrameOption"]),
+                // It has one value only.
+                "ContentTypeOptions" => (X_CONTENT_TYPE_OPTIONS, &Value::from("nosniff")),
+                unknown => panic!("what is {unknown}?"),
+            };
+            (name, value.clone(), header["Override"].clone())
+        });
+        let custom = config["CustomHeadersConfig"]["Items"].as_array().unwrap();
+        let custom = custom.iter().map(|item| {
+            let name = item["Header"].as_str().unwrap().parse().unwrap();
+            (name, item["Value"].clone(), item["Override"].clone())
+        });
+        named
+            .chain(custom)
+            .map(|(name, value, overrides)| {
+                assert_eq!(overrides, Value::Bool(true), "{name}");
+                (name, value.as_str().unwrap().parse().unwrap())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_template_has_these_headers() {
+        let source = template();
+        let uploads = source
+            .resolve(&json!({"Fn::Sub": "https://${Bucket}.s3.${AWS::Region}.${AWS::URLSuffix}"}))
+            .unwrap();
+        let Headers {
+            all,
+            assets,
+            others,
+        } = Headers::read(HEADERS, uploads.as_str().unwrap()).unwrap();
+        for (policy, of_its_kind) in [("ConsoleHeaders", others), ("ConsoleAssetHeaders", assets)] {
+            let expected: HeaderMap = all
+                .clone()
+                .into_iter()
+                .chain(of_its_kind)
+                .filter_map(|(name, value)| Some((name?, value)))
+                .collect();
+            assert_eq!(deployed(&source, policy), expected, "{policy}");
+        }
+    }
+
+    #[test]
+    fn the_template_passes_the_api_on_and_answers_everything_else_with_the_console() {
+        let source = template();
+        let config = &source.resources["Distribution"].properties["DistributionConfig"];
+        let of = |behaviour: &Value| {
+            let policy = behaviour["ResponseHeadersPolicyId"]["Ref"].as_str();
+            let target = behaviour["TargetOriginId"].as_str().unwrap();
+            (target.to_owned(), policy.map(ToOwned::to_owned))
+        };
+        let behaviours = config["CacheBehaviors"].as_array().unwrap().iter();
+        let by_path: BTreeMap<_, _> = behaviours
+            .map(|behaviour| (behaviour["PathPattern"].as_str().unwrap(), of(behaviour)))
+            .collect();
+        let console = |policy: &str| ("console".to_owned(), Some(policy.to_owned()));
+        assert_eq!(
+            of(&config["DefaultCacheBehavior"]),
+            console("ConsoleHeaders")
+        );
+        assert_eq!(
+            by_path,
+            BTreeMap::from([
+                ("/assets/*", console("ConsoleAssetHeaders")),
+                ("/v1/*", ("api".to_owned(), None)),
+            ])
+        );
+        // It would make pages of the API's errors.
+        assert_eq!(config["CustomErrorResponses"], Value::Null);
+    }
 
     #[test]
     fn the_headers_can_be_sent_and_name_the_origin_of_uploads() {

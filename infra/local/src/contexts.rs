@@ -55,6 +55,8 @@ fn config(function: &Function, endpoints: &Local, meter: bool) -> Result<Config,
         configuration_set: optional("CONFIGURATION_SET"),
         base_url: required("BASE_URL")?,
         signing_secret: optional("SIGNING_SECRET_ARN"),
+        // Nothing stands in front of the local gateway: it sees for itself where requests come from.
+        edge_secret: None,
         meter,
         local: Some(endpoints.clone()),
     })

@@ -126,8 +126,13 @@ pub struct Table {
     pub time_to_live: Value,
 }
 
-/// Resources that deliver nothing, so that the local stack needs no counterpart of them.
-const INERT: [&str; 9] = [
+/// Resources that deliver nothing, so that the local stack needs no counterpart of them, and those of the console's
+/// distribution, whose counterpart is `console.rs`.
+const INERT: [&str; 13] = [
+    "AWS::CloudFront::Distribution",
+    "AWS::CloudFront::Function",
+    "AWS::CloudFront::OriginAccessControl",
+    "AWS::CloudFront::ResponseHeadersPolicy",
     "AWS::IAM::Role",
     "AWS::Logs::LogGroup",
     "AWS::S3::BucketPolicy",
@@ -231,7 +236,10 @@ impl Reader {
             }
             "AWS::S3::Bucket" => {
                 let bucket: BucketProperties = typed(source, &resource.properties)?;
-                set_once(&mut self.bucket, bucket.bucket_name, "bucket")?;
+                // A bucket that tells nobody of new objects is not the functions': the console's files are in it.
+                if bucket.notifications.is_some() {
+                    set_once(&mut self.bucket, bucket.bucket_name, "bucket")?;
+                }
             }
             "AWS::SecretsManager::Secret" => {
                 if let Value::String(arn) = source.resolve(&json!({"Ref": id}))? {
@@ -599,10 +607,10 @@ struct TableProperties {
 struct BucketProperties {
     bucket_name: String,
     #[serde(rename = "NotificationConfiguration")]
-    _notifications: Notifications,
+    notifications: Option<Notifications>,
 }
 
-/// Only the event bus is told of new objects, so the bucket must say that it does.
+/// Only the event bus is told of new objects.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Notifications {

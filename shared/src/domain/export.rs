@@ -1,6 +1,6 @@
 //! Exports: the user list, or the audit trail, as a file.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -204,7 +204,18 @@ pub struct Export {
     pub updated_at: Timestamp,
 }
 
+/// How long an export can be fetched; the bucket sweeps its file no sooner (`infra/template.yaml`).
+const KEPT: SignedDuration = SignedDuration::from_hours(24 * 7);
+
 impl Export {
+    /// Until when it can be fetched.
+    #[must_use]
+    pub fn kept_until(&self) -> Timestamp {
+        self.created_at
+            .saturating_add(KEPT)
+            .unwrap_or(Timestamp::MAX)
+    }
+
     /// The key of its file in the bucket.
     #[must_use]
     pub fn key(&self, tenant: &TenantId) -> String {

@@ -1,6 +1,6 @@
 //! Exports: the outbox of the `export` worker.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::expression::{Change, Condition};
 use super::keys;
@@ -11,9 +11,6 @@ use crate::domain::id::{ExportId, TenantId};
 
 /// What waits for `export`.
 pub const OUTBOX: &str = "export";
-
-/// How long an export is remembered; its file is swept sooner by the bucket.
-const KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
 
 impl<T: Clone> Transaction<'_, T> {
     /// Queues an export; `repeated` if the very same was queued before.
@@ -30,12 +27,7 @@ impl<T: Clone> Transaction<'_, T> {
         stored.insert(keys::OUTBOX.to_owned(), s(OUTBOX));
         stored.insert(
             keys::TTL.to_owned(),
-            seconds(
-                export
-                    .created_at
-                    .saturating_add(KEPT)
-                    .unwrap_or(Timestamp::MAX),
-            ),
+            seconds(export.kept_until()),
         );
         self.create(stored, repeated);
         Ok(())

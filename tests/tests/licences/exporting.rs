@@ -468,5 +468,11 @@ async fn exports_are_listed_newest_first_to_whom_may_fetch_them() {
     );
     assert_eq!(listed(&ada).await, [without_link(&first)]);
     assert_eq!(listed(&bob).await, [] as [Value; 0]);
+    world.wait_hours(24 * 7).await;
+    let ada = world.sign_in("ada@colleagues.example").await;
+    assert_eq!(listed(&ada).await, [] as [Value; 0], "its time is over");
+    let path = format!("{PATH}/{}", text(&first["id"]));
+    assert_eq!(ada.get(&path).await.refused(404), "not_found");
+    let limited = world.sign_in("lim@colleagues.example").await;
     assert_eq!(limited.get(PATH).await.refused(403), "forbidden");
 }

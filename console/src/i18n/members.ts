@@ -1,0 +1,41 @@
+// Lists of users within other pages, and what is done to several of them.
+import { catalogue } from './catalogue';
+
+export const members = catalogue(
+  {
+    search: 'Search by name',
+    'none.title': 'Nobody fits',
+    'none.text': 'No name here begins so.',
+    name: 'Name',
+    selected: { one: '{n} selected', other: '{n} selected' },
+    unselect: 'Unselect',
+    pick: 'Users',
+    'pick.hint': 'Search by the beginning of a name, an external ID or an e-mail address.',
+    'pick.placeholder': 'Search users',
+    who: { one: '{n} user', other: '{n} users' },
+    more: { one: 'and {n} more', other: 'and {n} more' },
+    'outcome.done': 'Done',
+    'outcome.unchanged': 'Was so already',
+    'outcome.refused': 'Refused',
+    outcomes: 'What it came to',
+    summary: '{done} done, {unchanged} unchanged, {refused} refused.',
+  },
+  {
+    search: 'Nach Namen suchen',
+    'none.title': 'Niemand passt',
+    'none.text': 'Kein Name beginnt hier so.',
+    name: 'Name',
+    selected: { one: '{n} ausgewählt', other: '{n} ausgewählt' },
+    unselect: 'Auswahl aufheben',
+    pick: 'Benutzer',
+    'pick.hint': 'Suchen Sie nach dem Anfang eines Namens, einer externen ID oder einer E-Mail-Adresse.',
+    'pick.placeholder': 'Benutzer suchen',
+    who: { one: '{n} Benutzer', other: '{n} Benutzer' },
+    more: { one: 'und {n} weiterer', other: 'und {n} weitere' },
+    'outcome.done': 'Erledigt',
+    'outcome.unchanged': 'War schon so',
+    'outcome.refused': 'Abgelehnt',
+    outcomes: 'Ergebnis',
+    summary: '{done} erledigt, {unchanged} unverändert, {refused} abgelehnt.',
+  },
+);

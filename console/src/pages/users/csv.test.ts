@@ -1,0 +1,6 @@
+import { expect, it } from 'vitest';
+import { csv } from './csv';
+
+it('quotes what needs it, and lets nothing run', () => {
+  expect(csv([['a', 'b, "c"'], ['=1+1', 'd\ne']])).toBe('a,"b, ""c"""\r\n\'=1+1,"d\ne"\r\n');
+});

@@ -1,0 +1,131 @@
+// A user as it is being filled in: with the names of what it refers to, so that it can be told in words. What the API is
+// sent is made of it here, and two drafts of one user are told apart and put together.
+import type { Schemas } from '../../../api';
+import type { Option } from '../../../ui/options';
+import type { Class, Field } from './powers';
+
+export interface Draft {
+  kind: Schemas['Kind'];
+  external_id: string;
+  first_name: string;
+  last_name: string;
+  email: string;
+  phone: string;
+  employee_number: string;
+  /** Empty: the company's. */
+  locale: string;
+  username: string;
+  class: Class;
+  roles: readonly string[];
+  modules: readonly { name: string; right: Schemas['ModuleRight'] }[];
+  scope: { all: boolean; groups: readonly Option[]; users: readonly Option[] };
+  groups: readonly Option[];
+  /** The way to the account from the top, as far as the caller sees it; the last one counts. */
+  account: readonly Option[];
+}
+
+export const FIELDS: readonly Field[] = [
+  'kind', 'external_id', 'first_name', 'last_name', 'email', 'phone', 'employee_number', 'locale', 'username',
+  'class', 'roles', 'modules', 'scope', 'groups', 'account',
+];
+
+/** A new user before anything is filled in. */
+export const blank = (): Draft => ({
+  kind: 'person',
+  external_id: '',
+  first_name: '',
+  last_name: '',
+  email: '',
+  phone: '',
+  employee_number: '',
+  locale: '',
+  username: '',
+  class: 'limited',
+  roles: [],
+  modules: [],
+  scope: { all: false, groups: [], users: [] },
+  groups: [],
+  account: [],
+});
+
+const text = (value: string): string | null => (value.trim() === '' ? null : value.trim());
+const ids = (options: readonly Option[]): string[] => options.map(({ value }) => value).sort();
+
+/** The draft as the API writes users; equal drafts are written alike. */
+export function plain(draft: Draft) {
+  const named = draft.modules.map(({ name, right }) => [name.trim(), right] as const).filter(([name]) => name !== '');
+  return {
+    kind: draft.kind,
+    external_id: text(draft.external_id),
+    first_name: text(draft.first_name),
+    last_name: text(draft.last_name),
+    email: text(draft.email),
+    phone: text(draft.phone),
+    employee_number: text(draft.employee_number),
+    locale: text(draft.locale),
+    username: text(draft.username),
+    class: draft.class,
+    roles: [...draft.roles].sort(),
+    modules: Object.fromEntries(named.sort(([a], [b]) => (a < b ? -1 : 1))),
+    scope: { all: draft.scope.all, groups: ids(draft.scope.groups), users: ids(draft.scope.users) },
+    groups: ids(draft.groups),
+    account: draft.account.at(-1)?.value ?? null,
+  } satisfies Record<Field, unknown>;
+}
+
+const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+/** The fields in which two drafts differ. */
+export function differing(a: Draft, b: Draft): Field[] {
+  const [one, other] = [plain(a), plain(b)];
+  return FIELDS.filter((field) => !same(one[field], other[field]));
+}
+
+/** A merge patch (RFC 7396) that makes `after` of `before`: only what differs is in it. */
+export function patch(before: Draft, after: Draft): Schemas['UserPatch'] {
+  const [was, is] = [plain(before), plain(after)];
+  const changed: Record<string, unknown> = {};
+  for (const field of differing(before, after)) {
+    const [old, now] = [was[field], is[field]];
+    changed[field] = field === 'modules' || field === 'scope' ? members(old as object, now as object) : now;
+  }
+  return changed;
+}
+
+/** Of an object the members that differ; null for one that is gone. */
+function members(before: object, after: object): Record<string, unknown> {
+  const [was, is] = [before, after] as [Record<string, unknown>, Record<string, unknown>];
+  const names = Object.keys({ ...was, ...is }).filter((name) => !same(was[name], is[name]));
+  return Object.fromEntries(names.map((name) => [name, is[name] ?? null]));
+}
+
+/** What a new user is made from. */
+export function form(draft: Draft, products: readonly string[], invite: boolean | null): Schemas['UserForm'] {
+  const { username: _, ...fields } = plain(draft);
+  return { ...fields, products: [...products], invite };
+}
+
+/** Whose version of a field is taken. */
+export type Pick = 'mine' | 'theirs';
+
+/** A field that was changed by somebody since editing began. */
+export interface Change {
+  field: Field;
+  /** By whom; by both means to different values. */
+  by: Pick | 'both';
+}
+
+/** What became of each field: `base` is where both began. Where both made the same of it, there is nothing to choose. */
+export function changes(base: Draft, theirs: Draft, mine: Draft): Change[] {
+  const [by, of, apart] = [differing(base, mine), differing(base, theirs), differing(theirs, mine)];
+  return apart.map((field) => {
+    const both = by.includes(field) && of.includes(field);
+    return { field, by: both ? 'both' : by.includes(field) ? 'mine' : 'theirs' };
+  });
+}
+
+/** Their draft, with those fields of mine that were picked. */
+export function merged(theirs: Draft, mine: Draft, picked: Partial<Record<Field, Pick>>): Draft {
+  const own = FIELDS.filter((field) => picked[field] === 'mine').map((field) => [field, mine[field]]);
+  return { ...theirs, ...Object.fromEntries(own) };
+}

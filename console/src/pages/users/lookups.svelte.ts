@@ -1,0 +1,81 @@
+// The names behind the ids in the list: of roles, products, and as many groups as most companies have.
+import { createQuery } from '@tanstack/svelte-query';
+import { api, ok, type Schemas } from '../../api';
+import { roleName, words } from '../../i18n/words';
+import type { Filter } from './filters';
+import { createName } from './named.svelte';
+
+/** How long names are taken for right without asking. */
+const KEPT_MS = 60_000;
+
+export class Lookups {
+  readonly #roles = createQuery(() => ({
+    queryKey: ['roles'],
+    queryFn: () => ok(api.GET('/v1/roles')),
+    staleTime: KEPT_MS,
+  }));
+  readonly #products = createQuery(() => ({
+    queryKey: ['products'],
+    queryFn: () => ok(api.GET('/v1/products')),
+  }));
+  readonly #groups = createQuery(() => ({
+    queryKey: ['groups', 'first'],
+    queryFn: () => ok(api.GET('/v1/groups', { params: { query: { limit: 200 } } })),
+    staleTime: KEPT_MS,
+  }));
+
+  readonly roles: readonly Schemas['Role'][] = $derived(this.#roles.data?.roles ?? []);
+  readonly products: readonly Schemas['Product'][] = $derived(this.#products.data?.products ?? []);
+  readonly #groupNames = $derived(new Map(this.#groups.data?.groups.map(({ id, name }) => [id, name])));
+
+  readonly #filter: () => Filter;
+  readonly #chosenGroup;
+  readonly #chosenAccount;
+
+  /** `filter` is the present one, whose group and account have names too. */
+  constructor(filter: () => Filter) {
+    this.#filter = filter;
+    this.#chosenGroup = createName(() => {
+      const id = filter().group;
+      return id === undefined ? undefined : { kind: 'group', id, name: this.group(id) };
+    });
+    this.#chosenAccount = createName(() => {
+      const id = filter().account;
+      return id === undefined ? undefined : { kind: 'account', id };
+    });
+  }
+
+  /** What is chosen of a filter, in words. */
+  chosen(name: keyof Filter): string {
+    const filter = this.#filter();
+    switch (name) {
+      case 'status':
+        return filter.status ? words(`status.${filter.status}`) : '';
+      case 'kind':
+        return filter.kind ? words(`kind.${filter.kind}`) : '';
+      case 'class':
+        return filter.class ? words(`class.${filter.class}`) : '';
+      case 'licence':
+        return filter.licence ? words(`licence.${filter.licence}`) : '';
+      case 'invitation':
+        return filter.invitation ? words(`mail.${filter.invitation}`) : '';
+      case 'role':
+        return roleName(filter.role ?? '', this.roles);
+      case 'product':
+        return this.product(filter.product ?? '');
+      case 'group':
+        return this.#chosenGroup.text;
+      case 'account':
+        return this.#chosenAccount.text;
+    }
+  }
+
+  product(id: string): string {
+    return this.products.find((product) => product.id === id)?.name ?? id;
+  }
+
+  /** The name of a group, if it is one of the first. */
+  group(id: string): string | undefined {
+    return this.#groupNames.get(id);
+  }
+}
