@@ -43,14 +43,15 @@ fn files_end_before_whoever_is_in_them_is_erased() {
         let values = template.split(name).skip(1);
         let digits = |rest: &str| {
             rest.chars()
-                .filter(|c| c.is_ascii_digit())
+                .filter(char::is_ascii_digit)
                 .collect::<String>()
         };
         let number = |rest: &str| digits(rest.split(['}', '\n']).next().unwrap_or_default());
         values.map(|rest| number(rest).parse().unwrap()).collect()
     };
     let (ends, replaced) = (days("ExpirationInDays:"), days("NoncurrentDays:"));
-    assert_eq!((ends.len(), replaced.len()), (5, 1));
+    assert_eq!(ends.len(), 5);
+    // The first bucket is the one that tells of people.
     assert!(ends.iter().all(|end| end + replaced[0] < 30), "{ends:?}");
 }
 

@@ -22,14 +22,11 @@ use serde_json::{Value, json};
 /// What is called for the so-many-th time: a path with its body, or none to GET it.
 type Call = fn(&Scene<'_>, usize) -> (String, Value);
 
-const CALLS: [(&str, Call); 8] = [
+const CALLS: [(&str, Call); 7] = [
     ("get a user", |scene, n| {
         (format!("/v1/users/{}", scene.user(n)), Value::Null)
     }),
     ("list of 50", |_, _| ("/v1/users".to_owned(), Value::Null)),
-    ("audit, a page of 50", |_, _| {
-        ("/v1/audit".to_owned(), Value::Null)
-    }),
     ("add a user", |_, n| {
         let form =
             json!({ "external_id": format!("B-{n}"), "email": format!("b{n}@bench.example") });

@@ -28,7 +28,6 @@ impl Costs {
     }
 }
 
-#[expect(clippy::too_many_lines, reason = "one table")]
 #[tokio::test]
 async fn calls_cost_what_they_did() {
     let world = World::start().await;

@@ -218,6 +218,7 @@ impl Muster {
     }
 
     /// Takes the step, and says what it was answered.
+    #[expect(clippy::too_many_lines, reason = "an arm for each operation")]
     fn take(&mut self, step: &Step, model: &Model) -> Expected {
         let Self {
             runtime,

@@ -52,13 +52,6 @@ pub enum Expected {
     Waited,
 }
 
-impl Expected {
-    /// Whether something was changed, and so told in the audit trail.
-    pub fn changes(&self) -> bool {
-        *self == Self::Done
-    }
-}
-
 /// An operation of the test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Op {

@@ -441,17 +441,6 @@ async fn an_account_owner_sees_its_own_account_and_below_and_nothing_else() {
         let shown = chief.get(&format!("/v1/users/{user}")).await;
         assert_eq!(shown.refused(404), "not_found");
     }
-    // Nor is what the company bought, or how it shares out its work.
-    assert_eq!(chief.get("/v1/products").await.refused(403), "forbidden");
-    let form = json!({ "name": "Yard", "permissions": ["users.write", "audit.read"] });
-    let yard = owner.post("/v1/roles", form).await.expect(201);
-    let roles = chief.get("/v1/roles").await.expect(200);
-    let roles = roles["roles"].as_array().unwrap().iter();
-    let roles: Vec<&Value> = roles.map(|role| &role["id"]).collect();
-    assert_eq!(roles, ["account_manager", "account_owner", "driver"]);
-    let yard = format!("/v1/roles/{}", text(&yard["id"]));
-    assert_eq!(chief.get(&yard).await.refused(404), "not_found");
-    let _ = owner.get(&yard).await.expect(200);
     let product = format!("/v1/products/{}/assign", company.products[0]);
     let assigned = chief.post(&product, users).await;
     assert_eq!(assigned.refused(403), "forbidden");
@@ -844,4 +833,23 @@ async fn a_customers_user_manager_makes_people_of_that_customer_only() {
     let runner = world.activate("runner@globex.example", "runner").await;
     let import = runner.upload_import(file).await;
     assert_eq!(import["planned"]["refused"], 2, "{import}");
+}
+
+#[tokio::test]
+async fn what_the_company_bought_and_how_it_shares_out_its_work_is_not_its_customers_affair() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let owner = &company.owner;
+    let top = client(owner, "Top").await;
+    let chief = join_account(&world, &company, &top, "chief", &["account_owner"]).await;
+    assert_eq!(chief.get("/v1/products").await.refused(403), "forbidden");
+    let form = json!({ "name": "Yard", "permissions": ["users.write", "audit.read"] });
+    let yard = owner.post("/v1/roles", form).await.expect(201);
+    let roles = chief.get("/v1/roles").await.expect(200);
+    let roles = roles["roles"].as_array().unwrap().iter();
+    let roles: Vec<&Value> = roles.map(|role| &role["id"]).collect();
+    assert_eq!(roles, ["account_manager", "account_owner", "driver"]);
+    let yard = format!("/v1/roles/{}", text(&yard["id"]));
+    assert_eq!(chief.get(&yard).await.refused(404), "not_found");
+    let _ = owner.get(&yard).await.expect(200);
 }

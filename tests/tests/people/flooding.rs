@@ -109,12 +109,12 @@ async fn whatever_becomes_of_the_user_its_address_gets_no_more_than_five() {
     again["invite"] = json!(true);
     let ada = [owner.add(again.clone()).await];
     let path = format!("/v1/users/{}", ada[0]);
-    let send = async || {
+    let ask = async || {
         owner
             .post(&format!("{path}/password-reset"), json!({}))
             .await
     };
-    assert_eq!(send().await.expect(202)["mail"], "activation");
+    assert_eq!(ask().await.expect(202)["mail"], "activation");
     assert_eq!(mails().await, 5);
 
     // Now it is enough by every door, and each says when to come again: the day ends at midnight UTC.
@@ -123,7 +123,7 @@ async fn whatever_becomes_of_the_user_its_address_gets_no_more_than_five() {
         outcomes(owner, RESEND, &ada).await,
         ["too_many_invitations"]
     );
-    let sent = send().await;
+    let sent = ask().await;
     assert_eq!(sent.headers["retry-after"], "57600");
     assert_eq!(sent.refused(429), "too_many_requests");
     let renew = json!({ "token": world.link_token(address).await });

@@ -102,14 +102,15 @@ async fn the_time_of_a_refused_sign_in_does_not_tell_whether_there_is_such_a_per
         let unknown = refused(&format!("ida{round}@colleagues.example"));
         let nameless = refused(&format!("ida{round}.colleague"));
         let other = refused(&format!("eve{round}@colleagues.example"));
-        let (known, named) = (refused("ada@colleagues.example"), refused("ada.colleague"));
+        let by_address = refused("ada@colleagues.example");
+        let by_name = refused("ada.colleague");
         // What is refused before any password is hashed can be told apart.
         let nonsense = sign_in("ada@colleagues.example", &"x".repeat(10_000), 422);
         for turn in 0..16 {
             // Few enough from each place, and of each login, that nobody has to wait.
             let place = world.nobody_at(&format!("127.0.{}.{}", round + 1, turn / 2 + 1));
-            people.push(pair(&world, &place, turn, &known, &unknown).await);
-            names.push(pair(&world, &place, turn, &named, &nameless).await);
+            people.push(pair(&world, &place, turn, &by_address, &unknown).await);
+            names.push(pair(&world, &place, turn, &by_name, &nameless).await);
             control.push(pair(&world, &place, turn, &nonsense, &other).await);
         }
         world.wait_hours(25).await;

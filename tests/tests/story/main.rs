@@ -1,6 +1,7 @@
 //! What Muster is for, told as stories of people.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::too_many_lines,
     reason = "a story is told in one go"
 )]
