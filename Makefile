@@ -50,6 +50,8 @@ check: test
 openapi:
 	cargo run --locked --package muster-tests --bin openapi
 
-# Rows a second through the whole local path, beside what the embedded store does with the same writes.
+# How long calls take, and rows a second through the whole local path, beside what the embedded store alone does with the
+# same reads and writes. ARGS are those of the import: the rows.
 bench:
+	cargo bench --locked --package muster-tests --bench calls
 	cargo bench --locked --package muster-tests --bench import -- $(ARGS)

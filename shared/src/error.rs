@@ -314,7 +314,6 @@ impl ApiError {
 
     /// Every code of a problem with its status and meaning, for the documentation.
     #[must_use]
-    #[expect(clippy::too_many_lines, reason = "a table")]
     pub fn codes() -> Vec<(&'static str, u16, &'static str)> {
         let mut codes = vec![
             (
@@ -391,7 +390,7 @@ impl ApiError {
             (
                 "precondition_required",
                 428,
-                "An edit must name the version that it changes in `If-Match`.",
+                "An edit must name the version that it changes in `If-Match`; `*` names none.",
             ),
             (
                 "too_many_requests",
@@ -404,21 +403,10 @@ impl ApiError {
                 "Something is broken on the service's side.",
             ),
         ];
-        codes.extend(Refusal::CODES.iter().map(|(code, meaning)| {
-            (
-                *code,
-                match *code {
-                    "user_not_found" | "product_not_found" | "account_not_found" => 404,
-                    "beyond_your_rights"
-                    | "not_yourself"
-                    | "owner_protected"
-                    | "own_email_by_support" => 403,
-                    "too_many_invitations" | "no_invitations_left" => 429,
-                    _ => 409,
-                },
-                *meaning,
-            )
-        }));
+        let refusals = Refusal::all().into_iter();
+        codes.extend(
+            refusals.map(|refusal| (refusal.code(), refused_status(&refusal), refusal.message())),
+        );
         codes
     }
 }
@@ -462,11 +450,11 @@ fn link_problem(state: LinkState) -> (&'static str, &'static str) {
     match state {
         LinkState::Expired => (
             "link_expired",
-            "The link's time is over. Ask whoever invited you to send a new one.",
+            "The link's time is over. Ask for a new one.",
         ),
         LinkState::Used => (
             "link_used",
-            "The account is active already. Sign in with the name and password you chose.",
+            "The link has been used. Sign in with the name and password that you have.",
         ),
         LinkState::Replaced => (
             "link_replaced",
@@ -474,7 +462,7 @@ fn link_problem(state: LinkState) -> (&'static str, &'static str) {
         ),
         LinkState::Valid | LinkState::Revoked => (
             "link_revoked",
-            "The invitation was withdrawn. Ask whoever invited you.",
+            "What the link was for was withdrawn. Ask your administrator.",
         ),
     }
 }

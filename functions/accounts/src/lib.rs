@@ -4,7 +4,7 @@ use data_encoding::BASE64URL_NOPAD;
 use muster_shared::auth::Caller;
 use muster_shared::context::Context;
 use muster_shared::domain::account::{Account, AccountKind};
-use muster_shared::domain::audit::Entry;
+use muster_shared::domain::audit::{Entry, Target};
 use muster_shared::domain::field::{Fault, Fields};
 use muster_shared::domain::id::AccountId;
 use muster_shared::domain::permission::Permission;
@@ -14,9 +14,7 @@ use muster_shared::domain::refusal::Refusal;
 use muster_shared::domain::tenant::Tenant;
 use muster_shared::domain::text::{MOST_FOLDED, Title, fold};
 use muster_shared::error::{ApiError, Internal, Problem};
-use muster_shared::http::accounts::{
-    AccountForm, AccountView, HolderForm, Opening, RateForm, target,
-};
+use muster_shared::http::accounts::{AccountForm, AccountView, HolderForm, Opening, RateForm};
 use muster_shared::http::{self, Request, Response};
 use muster_shared::lambda::Function;
 use muster_shared::store::accounts::{Edited, ListedAccounts, Opened};
@@ -245,10 +243,11 @@ impl AccountEdit {
 
 /// Edit an account
 ///
-/// Its name and who stands behind it. An account owner edits its own account too.
+/// Its name and who stands behind it. An account owner edits its own account too, but is called by others: a name must
+/// not be one that another account beside it has, which it does not see.
 #[utoipa::path(patch, path = "/v1/accounts/{id}", operation_id = "editAccount", tag = "Accounts", request_body = AccountEdit,
     params(("id" = String, Path, description = "The account"), ("If-Match" = String, Header, description = "The `ETag` of the version that is edited")),
-    responses((status = 200, description = "The account", body = AccountView, headers(("ETag" = String, description = "The version"))), (status = "4XX", description = "`invalid_fields`, `not_found`, `account_name_taken`, `precondition_failed`, `precondition_required`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The account", body = AccountView, headers(("ETag" = String, description = "The version"))), (status = "4XX", description = "`invalid_fields`, `not_found`, `account_name_taken`, `beyond_your_rights`, `precondition_failed`, `precondition_required`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn edit(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = managing(ctx, request).await?;
     let before = named(ctx, &caller, request).await?;
@@ -260,6 +259,10 @@ async fn edit(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let mut after = form.apply(&before)?;
     if after == before {
         return shown(ctx, &before);
+    }
+    if after.name != before.name && !caller.powers.manages_from_above(&before.path) {
+        let beyond = vec![("name", Refusal::BeyondYourRights)];
+        return Err(ApiError::RefusedFields(beyond));
     }
     after.updated_at = ctx.clock.now();
     let entry = entry(ctx, &caller, "accounts.edit", Some(&before), Some(&after));
@@ -402,6 +405,6 @@ fn entry(
     before: Option<&Account>,
     after: Option<&Account>,
 ) -> Entry {
-    let targets = vec![target(before, after)];
+    let targets = vec![Target::account(before, after)];
     caller.entry(operation, "", targets, ctx.clock.now())
 }

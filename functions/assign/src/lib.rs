@@ -110,12 +110,15 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
 
 /// List products
 ///
-/// With seats bought, in use and left.
+/// With seats bought, in use and left; for the company's own people, not for those of its customers.
 #[utoipa::path(get, path = "/v1/products", operation_id = "listProducts", tag = "Licences",
     responses((status = 200, description = "The products", body = Products), (status = "4XX", description = "`unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn products(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
-    caller.require(Permission::UsersRead)?;
+    // What the company bought is not its customers' affair.
+    if caller.powers.account.is_some() {
+        return Err(ApiError::Forbidden);
+    }
     let products = ctx.store.products(&caller.tenant).await?;
     http::ok(&Products {
         products: products.into_iter().map(ProductView::from).collect(),

@@ -259,7 +259,7 @@ async fn delete(ctx: &Context, request: &Request) -> Result<Response, ApiError> 
 
 /// Put users into a fleet or a tag
 ///
-/// 1 to 1000 users whom the caller sees; from then on whoever's scope lists the group sees them.
+/// 1 to 1000 users whom the caller sees, by whoever manages groups or edits users; from then on whoever's scope lists the group sees them.
 #[utoipa::path(post, path = "/v1/groups/{id}/add", operation_id = "addToGroup", tag = "Groups", request_body = Moved,
     params(("id" = String, Path, description = "The group"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
     responses((status = 200, description = "User by user", body = Outcomes), (status = "4XX", description = "`not_found`, `invalid_fields`, `unauthenticated`, `forbidden`; of single users `user_not_found`, `user_deleted`, `too_many_groups`, `beyond_your_rights`, `busy`", body = Problem, content_type = "application/problem+json")))]
@@ -279,7 +279,9 @@ async fn take_out(ctx: &Context, request: &Request) -> Result<Response, ApiError
 
 async fn regroup(ctx: &Context, request: &Request, into: bool) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
-    caller.require(Permission::GroupsManage)?;
+    // Groups are a field of users, so whoever edits users moves them as well.
+    let managing = caller.require(Permission::GroupsManage);
+    managing.or_else(|_| caller.require(Permission::UsersWrite))?;
     let group = seen(ctx, &caller, request).await?;
     caller
         .once(ctx, request, async |caller| {

@@ -130,9 +130,9 @@ impl Applying<'_> {
         let mut products = BTreeSet::new();
         let fits = |step: &&Step| {
             parts += match (&step.said, step.outcome) {
-                // The user and its guards, and an invitation with its mail and membership.
+                // The user and its guards, and an invitation with its mail, membership and count.
                 (Ok(said), Outcome::Created) if said.email.is_none() => 2,
-                (Ok(_), Outcome::Created) => 3 + if self.invites() { 3 } else { 0 },
+                (Ok(_), Outcome::Created) => 3 + if self.invites() { 4 } else { 0 },
                 // The user, the guards of old and new address, and the invitation withdrawn with its membership.
                 _ => 5,
             };
@@ -471,6 +471,7 @@ impl Applying<'_> {
             transaction.add_user(tenant, after, tag)?;
             if let Some(offer) = &made.offer {
                 transaction.offer(tenant, offer, tag(Refusal::Busy))?;
+                transaction.count_offer(tenant, offer, tag(Refusal::TooManyInvitations));
             }
             // What else was said of it stands in the report, and on the user.
             return Ok(Target::added(after).plain());

@@ -72,11 +72,11 @@ struct SightView {
     /// The same in words.
     #[schema(example = "Whoever is in the fleet North or the tag Night, and 2 single users.")]
     words: String,
-    /// The account, where it reaches so far.
+    /// The account, where it reaches so far and the caller sees it.
     account: Option<String>,
-    /// The fleets and tags that there are of those listed.
+    /// The fleets and tags that there are of those listed, and that the caller sees.
     groups: Vec<SeenGroup>,
-    /// The single users listed.
+    /// The single users listed whom the caller sees.
     users: Vec<String>,
 }
 
@@ -193,21 +193,29 @@ async fn sight_view(ctx: &Context, caller: &Caller, sight: &Sight) -> Result<Sig
         Sight::Listed(scope) if scope.all => (Reach::All, None, &nothing),
         Sight::Listed(scope) => (Reach::Listed, None, scope),
     };
-    let ids: Vec<GroupId> = scope.groups.iter().cloned().collect();
+    // What is listed is told as far as the caller sees it: a group or a user that is not there for it has no name either.
+    let own = &caller.powers.sight;
+    let listed = scope.groups.iter().filter(|id| own.sees_group(id));
+    let ids: Vec<GroupId> = listed.cloned().collect();
     let mut groups = ctx.store.groups(&caller.tenant, &ids).await?;
     groups.sort_by_cached_key(|group| group.as_ref().map(|group| group.name.folded()));
     let groups: Vec<Group> = groups.into_iter().flatten().collect();
-    let account_name = match account {
+    let account = match account {
         Some(account) => ctx.store.account(&caller.tenant, account).await?,
         None => None,
     };
-    let account_name = account_name.map(|account| account.name.to_string());
+    let account = account.filter(|account| caller.powers.sees_account(&account.path));
+    let account_name = account.as_ref().map(|account| account.name.to_string());
+    let ids: Vec<UserId> = scope.users.iter().cloned().collect();
+    let users = ctx.store.users(&caller.tenant, &ids).await?.into_iter();
+    let users = users.flatten().filter(|user| caller.powers.sees(user));
+    let users: Vec<String> = users.map(|user| user.id.to_string()).collect();
     Ok(SightView {
         reach,
-        words: words(reach, account_name.as_deref(), &groups, scope.users.len()),
-        account: account.map(ToString::to_string),
+        words: words(reach, account_name.as_deref(), &groups, users.len()),
+        account: account.map(|account| account.id.to_string()),
         groups: groups.iter().map(SeenGroup::from).collect(),
-        users: scope.users.iter().map(ToString::to_string).collect(),
+        users,
     })
 }
 

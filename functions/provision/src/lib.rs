@@ -228,7 +228,9 @@ impl Request {
             entry: Entry {
                 id: AuditId::derive(&seed),
                 at: now,
-                actor: Actor::Support,
+                actor: Actor::Support {
+                    reference: Some(self.reference.clone()),
+                },
                 operation: "tenants.provision".to_owned(),
                 targets: self.targets(&id, &products, &offer.applied(&owner)),
             },

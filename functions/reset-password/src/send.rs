@@ -6,7 +6,7 @@ use muster_shared::context::Context;
 use muster_shared::domain::audit::Target;
 use muster_shared::domain::email::Email;
 use muster_shared::domain::id::UserId;
-use muster_shared::domain::invitation::{Offer, invitable, may_get_another};
+use muster_shared::domain::invitation::{Offer, TO_AN_ADDRESS, invitable};
 use muster_shared::domain::letter::{Mail, MailKind};
 use muster_shared::domain::link::{Link, Purpose};
 use muster_shared::domain::permission::Permission;
@@ -48,7 +48,7 @@ pub struct ResetSent {
 /// come gets the activation mail again instead.
 #[utoipa::path(post, path = "/v1/users/{id}/password-reset", operation_id = "sendPasswordReset", tag = "Passwords",
     params(("id" = String, Path, description = "The user"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
-    responses((status = 202, description = "The mail is on its way", body = ResetSent), (status = "4XX", description = "`user_not_found`, `not_found`, `beyond_your_rights`, `not_invited`, `no_email`, `user_suspended`, `user_deleted`, `too_many_invitations`, `too_many_requests`, `busy`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 202, description = "The mail is on its way", body = ResetSent), (status = "4XX", description = "`user_not_found`, `not_found`, `beyond_your_rights`, `not_invited`, `no_email`, `user_suspended`, `user_deleted`, `too_many_requests`, `busy`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 pub async fn send(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
     caller.require(Permission::UsersWrite)?;
@@ -80,10 +80,12 @@ async fn send_activation(
     if user.invited.is_none() {
         return Err(Refusal::NotInvited.into());
     }
-    may_get_another(user, now)?;
     let tenant = &caller.tenant;
     let owner = ctx.store.tenant(tenant).await?;
     let owner = owner.ok_or(Internal::Broken("the token's tenant is gone"))?;
+    let email = invitable(user)?;
+    let to = Subject::invitations_to(tenant, email);
+    ctx.store.take(&to, TO_AN_ADDRESS, now).await??;
     let invitations = Subject::invitations(tenant);
     ctx.store
         .take(&invitations, owner.invitations(), now)

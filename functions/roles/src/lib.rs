@@ -114,16 +114,17 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
 
 /// List roles
 ///
-/// The built-in ones and the company's own, with what they permit; for everybody who is signed in.
+/// The built-in ones and the company's own, with what they permit; for everybody who is signed in. A customer's people see
+/// those that they could give.
 #[utoipa::path(get, path = "/v1/roles", operation_id = "listRoles", tag = "Roles",
     responses((status = 200, description = "All roles", body = Roles), (status = "4XX", description = "`unauthenticated`", body = Problem, content_type = "application/problem+json")))]
 async fn list(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
     let defined = ctx.store.role_book(&caller.tenant).await?.by_name();
     let built_in = BuiltIn::ALL.into_iter().map(RoleView::from);
-    http::ok(&Roles {
-        roles: built_in.chain(defined.iter().map(RoleView::from)).collect(),
-    })
+    let mut roles: Vec<RoleView> = built_in.chain(defined.iter().map(RoleView::from)).collect();
+    roles.retain(|role| sees(&caller, &role.permissions));
+    http::ok(&Roles { roles })
 }
 
 /// Show a role
@@ -135,9 +136,18 @@ async fn show(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
         Role::BuiltIn(role) => http::ok(&RoleView::from(role)),
         Role::Defined(id) => {
             let role = ctx.store.role(&caller.tenant, &id).await?;
+            let role = role.filter(|role| sees(&caller, &role.permissions));
             shown(&role.ok_or(ApiError::NotFound)?)
         }
     }
+}
+
+/// Whether the caller sees a role that permits this: a customer's people see what they could give, the company's own
+/// people all.
+fn sees<'p>(caller: &Caller, permissions: impl IntoIterator<Item = &'p Permission>) -> bool {
+    let powers = &caller.powers;
+    let mut permissions = permissions.into_iter();
+    powers.account.is_none() || permissions.all(|permission| powers.permit(*permission))
 }
 
 /// Define a role

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use muster_shared::context::Context;
-use muster_shared::domain::audit::{Actor, Entry, Target};
+use muster_shared::domain::audit::{Entry, Target};
 use muster_shared::domain::field::{Fault, FieldError, Fields};
 use muster_shared::domain::id::{AuditId, ProductId, UserId};
-use muster_shared::domain::invitation::{Offer, expired, may_get_another};
+use muster_shared::domain::invitation::{Offer, expired};
 use muster_shared::domain::leaving::{Step, restorable_until};
 use muster_shared::domain::permission::Class;
 use muster_shared::domain::refusal::Refusal;
@@ -175,7 +175,7 @@ fn entry(order: &Order, operation: &str, target: Target, at: Timestamp) -> Entry
     Entry {
         id: AuditId::derive(&order.seed()),
         at,
-        actor: Actor::Support,
+        actor: order.actor(),
         operation: operation.to_owned(),
         targets: vec![target],
     }
@@ -344,10 +344,11 @@ fn invite_again(
     if user.invited.is_none() {
         return Err(refused("user", &Refusal::NotInvited));
     }
-    may_get_another(user, now).map_err(|refusal| refused("user", &refusal))?;
     let after = offer.applied(user);
     edit(transaction, tenant, user, &after)?;
     transaction.offer(&tenant.id, &offer, Part::Moved)?;
+    let full = Part::Refused("user", Refusal::TooManyInvitations);
+    transaction.count_offer(&tenant.id, &offer, full);
     transaction.take(
         &Subject::invitations(&tenant.id),
         tenant.invitations(),

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use muster_shared::context::Context;
-use muster_shared::domain::audit::{Actor, Entry, Target};
+use muster_shared::domain::audit::{Entry, Target};
 use muster_shared::domain::edit::{Edit, Said};
 use muster_shared::domain::email::Email;
 use muster_shared::domain::email_change::{Started, changeable_by_support};
@@ -126,7 +126,7 @@ fn told_elsewhere(order: &Order, company: &TenantId, target: Target, at: Timesta
     Entry {
         id: AuditId::derive(&order.seed().child(company.as_str())),
         at,
-        actor: Actor::Support,
+        actor: order.actor(),
         operation: RENAME.to_owned(),
         targets: vec![target],
     }

@@ -1,5 +1,6 @@
 //! What support asks for.
 
+use muster_shared::domain::audit::Actor;
 use muster_shared::domain::email::Email;
 use muster_shared::domain::field::{Fault, FieldError, Fields};
 use muster_shared::domain::id::{ProductId, Seed, TenantId, UserId};
@@ -143,6 +144,14 @@ impl Order {
             action,
         });
         fields.finish(order)
+    }
+
+    /// Who carries it out, as the audit trail tells it.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        Actor::Support {
+            reference: Some(self.reference.to_string()),
+        }
     }
 
     /// What its ids are made from.

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use super::field::Fault;
 use super::id::AccountId;
 use super::permission::{BuiltIn, Class};
+use super::personal::AuditKey;
 use super::rate::Rates;
 use super::text::{Address, RegistrationNumber, Title};
 use super::vat::VatNumber;
@@ -107,6 +108,9 @@ pub struct Account {
     /// What is paid back per kWh, from when on.
     #[serde(default, skip_serializing_if = "Rates::is_empty")]
     pub rates: Rates,
+    /// What is personal of it in the audit trail is kept under this key, which stands nowhere else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_key: Option<AuditKey>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -175,6 +179,7 @@ mod tests {
             name: Title::parse(label).unwrap(),
             holder: Holder::Consumer,
             rates: Rates::default(),
+            audit_key: None,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
             version: 1,

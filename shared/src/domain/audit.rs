@@ -4,12 +4,14 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
+use super::account::{Account, Holder};
 use super::field::Fault;
 use super::id::{AuditId, ImportId, UserId};
 use super::personal::{AuditKey, Veiled};
+use super::rate::Rate;
 use super::user::User;
 
 /// Who acted.
@@ -47,7 +49,11 @@ pub enum Actor {
         id: ImportId,
     },
     /// The operator of the service.
-    Support,
+    Support {
+        /// The order, as support calls it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reference: Option<String>,
+    },
     /// The schedule.
     Schedule,
 }
@@ -62,7 +68,8 @@ impl Actor {
             | Self::Recipient { id }
             | Self::App { id } => Some(id.as_str()),
             Self::Import { id } => Some(id.as_str()),
-            Self::Support | Self::Schedule => None,
+            Self::Support { reference } => reference.as_deref(),
+            Self::Schedule => None,
         }
     }
 
@@ -75,7 +82,7 @@ impl Actor {
             Self::Recipient { .. } => "recipient",
             Self::App { .. } => "app",
             Self::Import { .. } => "import",
-            Self::Support => "support",
+            Self::Support { .. } => "support",
             Self::Schedule => "schedule",
         }
     }
@@ -148,6 +155,18 @@ impl Target {
         Self::between(&user.id, None, Facts::of(user), Facts::default())
     }
 
+    /// An account that was made, changed or deleted: all that is known of it, or the fields that differ.
+    #[must_use]
+    pub fn account(before: Option<&Account>, after: Option<&Account>) -> Self {
+        let Some(either) = after.or(before) else {
+            return Self::of("");
+        };
+        // Whose account is deleted is not remembered: its key goes with it.
+        let key = after.and_then(|account| account.audit_key.as_ref());
+        let facts = |account: Option<&Account>| account.map(Facts::of_account).unwrap_or_default();
+        Self::between(&either.id, key, facts(before), facts(after))
+    }
+
     /// Something other than a user that was changed: of what is told of it, the fields that differ. Nothing personal.
     pub fn altered(id: impl fmt::Display, before: Value, after: Value) -> Self {
         let fields = |value: Value| match value {
@@ -185,7 +204,7 @@ impl Target {
         self
     }
 
-    fn between(id: &UserId, key: Option<&AuditKey>, before: Facts, after: Facts) -> Self {
+    fn between(id: impl fmt::Display, key: Option<&AuditKey>, before: Facts, after: Facts) -> Self {
         let some =
             |fields: Map<String, Value>| (!fields.is_empty()).then_some(Value::Object(fields));
         let (open_before, open_after) = differences(before.open, after.open);
@@ -270,6 +289,32 @@ impl Facts {
                 facts.personal.insert(name, value);
             }
         }
+        facts
+    }
+
+    /// A private person's account is called after the person.
+    fn of_account(account: &Account) -> Self {
+        let rate = |rate: &Rate| {
+            let paid = json!({ "per_kwh": rate.per_kwh, "currency": rate.currency });
+            (rate.from.to_string(), paid)
+        };
+        let rates: Map<String, Value> = account.rates.all().iter().map(rate).collect();
+        let open = json!({
+            "kind": account.kind,
+            "path": account.path,
+            "holder": account.holder,
+            "rates": rates,
+        });
+        let mut facts = Self::default();
+        if let Value::Object(open) = open {
+            facts.open = open;
+        }
+        let named = if account.holder == Holder::Consumer {
+            &mut facts.personal
+        } else {
+            &mut facts.open
+        };
+        named.insert("name".to_owned(), account.name.as_str().into());
         facts
     }
 
@@ -629,7 +674,7 @@ mod tests {
         Entry {
             id: AuditId::derive(&Seed::of(&["entry"])),
             at: Timestamp::UNIX_EPOCH,
-            actor: Actor::Support,
+            actor: Actor::Support { reference: None },
             operation: "users.edit".to_owned(),
             targets: vec![target],
         }
@@ -713,8 +758,6 @@ mod tests {
             at: Timestamp::UNIX_EPOCH,
             sent_at: None,
             expires_at: None,
-            window_start: None,
-            sent_in_window: 0,
         });
         let target = Target::changed(&before, &after);
         let invited = json!({ "state": "queued", "at": "1970-01-01T00:00:00Z" });

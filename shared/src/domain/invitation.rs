@@ -8,6 +8,7 @@ use super::email::Email;
 use super::id::{MailId, Seed, TenantId, UserId, base32};
 use super::letter::{Mail, MailKind};
 use super::refusal::Refusal;
+use super::throttle::Allowance;
 use super::user::User;
 
 /// How far the mail of an invitation has come.
@@ -103,8 +104,8 @@ pub struct Invitation {
     pub expires_at: Option<Timestamp>,
 }
 
-/// The most mails that one user gets by invitations within a day, which begins with the first of them.
-pub const MAILS_A_DAY: u32 = 5;
+/// The most mails that one address gets by a tenant's invitations within a day, whatever becomes of the users there.
+pub const TO_AN_ADDRESS: Allowance = Allowance::per_day(5);
 
 /// What the user's own item remembers of its newest invitation, so that a list needs no further read. Written in the
 /// same transactions as the invitation, and left when the invitation item is gone.
@@ -125,34 +126,6 @@ pub struct Invited {
     /// When its link ends, once it was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// When the day began in which the mails below were asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub window_start: Option<Timestamp>,
-    /// How many mails were asked for in that day.
-    #[serde(default)]
-    pub sent_in_window: u32,
-}
-
-impl Invited {
-    /// When the day began that still runs at `now`, and how many mails were asked for in it.
-    fn today(&self, now: Timestamp) -> Option<(Timestamp, u32)> {
-        let start = self.window_start?;
-        let end = start.saturating_add(SignedDuration::from_hours(24));
-        (!expired(end.unwrap_or(Timestamp::MAX), now)).then_some((start, self.sent_in_window))
-    }
-}
-
-/// Whether the user may get one more mail by an invitation today.
-///
-/// # Errors
-/// When it got as many as anybody may get.
-pub fn may_get_another(user: &User, now: Timestamp) -> Result<(), Refusal> {
-    let today = user.invited.as_ref().and_then(|invited| invited.today(now));
-    if today.is_some_and(|(_, sent)| sent >= MAILS_A_DAY) {
-        Err(Refusal::TooManyInvitations)
-    } else {
-        Ok(())
-    }
 }
 
 /// An invitation and the mail that carries it.
@@ -196,10 +169,6 @@ impl Offer {
     #[must_use]
     pub fn applied(&self, user: &User) -> User {
         let at = self.invitation.created_at;
-        let before = user.invited.as_ref();
-        let (start, sent) = before
-            .and_then(|invited| invited.today(at))
-            .unwrap_or((at, 0));
         let invited = Invited {
             mail: self.mail.id.clone(),
             state: MailState::Queued,
@@ -207,8 +176,6 @@ impl Offer {
             at,
             sent_at: None,
             expires_at: None,
-            window_start: Some(start),
-            sent_in_window: sent.saturating_add(1),
         };
         User {
             invited: Some(invited),
@@ -304,42 +271,5 @@ pub fn judge(
         }
         Some(_) => LinkState::Valid,
         None => LinkState::Revoked,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::user::Draft;
-    use super::*;
-
-    #[test]
-    fn a_user_gets_five_mails_a_day_and_then_waits_for_the_next() {
-        let at = |minute: i64| Timestamp::from_second(1_700_000_000 + minute * 60).unwrap();
-        let tenant = TenantId::with_shards(&Seed::of(&["t"]), 1);
-        let draft = Draft {
-            email: Email::parse("ada@example.com").ok(),
-            ..Draft::default()
-        };
-        let id = UserId::derive(&Seed::of(&["u"]));
-        let mut user = User::new(id, draft, at(0));
-        let invite = |user: &User, minute: i64| {
-            let seed = Seed::of(&["mail", &minute.to_string()]);
-            let offer = Offer::to(user, &tenant, None, &seed, at(minute)).unwrap();
-            offer.applied(user)
-        };
-        for minute in 0..5 {
-            assert_eq!(may_get_another(&user, at(minute)), Ok(()));
-            user = invite(&user, minute);
-        }
-        let full = Err(Refusal::TooManyInvitations);
-        assert_eq!(may_get_another(&user, at(5)), full);
-        assert_eq!(may_get_another(&user, at(24 * 60 - 1)), full);
-        assert_eq!(may_get_another(&user, at(24 * 60)), Ok(()));
-        user = invite(&user, 24 * 60);
-        assert_eq!(
-            user.invited.unwrap().sent_in_window,
-            1,
-            "the next day counts anew"
-        );
     }
 }

@@ -231,13 +231,14 @@ impl Powers {
         }
     }
 
-    /// Whether the user may be put into groups, or taken out of them: groups decide what others see, so who moves a user
-    /// sees it before and after.
+    /// Whether the user may be put into groups, or taken out of them, by whoever manages groups or edits users: groups
+    /// decide what others see, so who moves a user sees it before and after.
     ///
     /// # Errors
     /// Why not.
     pub fn may_regroup(&self, user: &User, after: &User) -> Result<(), Refusal> {
-        self.may(Permission::GroupsManage, user)?;
+        let either = self.may(Permission::GroupsManage, user);
+        either.or_else(|_| self.may(Permission::UsersWrite, user))?;
         if user.deleted_at.is_some() {
             return Err(Refusal::UserDeleted);
         }

@@ -1,6 +1,6 @@
 //! Why something asked for is not done: every refusal, with its stable code, in one place.
 
-use super::id::ProductId;
+use super::id::{ProductId, Seed};
 
 /// Declares the refusals: the variant, its code for programs and its sentence for people.
 macro_rules! refusals {
@@ -12,8 +12,11 @@ macro_rules! refusals {
         }
 
         impl Refusal {
-            /// Every code with its meaning, for the documentation.
-            pub const CODES: &[(&str, &str)] = &[$(($code, $message)),*];
+            /// Every refusal, for the documentation.
+            #[must_use]
+            pub fn all() -> Vec<Self> {
+                vec![$(Self::$name $((<$of>::derive(&Seed::of(&[]))))?),*]
+            }
 
             /// The code, for programs.
             #[must_use]

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::email::fold_address;
+use super::email::{Email, fold_address};
 use super::id::{Seed, TenantId, base32};
 use super::text::fold;
 
@@ -51,6 +51,12 @@ impl Subject {
     #[must_use]
     pub fn invitations(tenant: &TenantId) -> Self {
         Self::of("invitations", &[tenant.as_str()])
+    }
+
+    /// The mails that an address gets by a tenant's invitations.
+    #[must_use]
+    pub fn invitations_to(tenant: &TenantId, email: &Email) -> Self {
+        Self::of("invitations-to", &[tenant.as_str(), &email.folded()])
     }
 
     /// As it stands in the table.

@@ -413,8 +413,6 @@ mod tests {
             at: Timestamp::UNIX_EPOCH,
             sent_at: None,
             expires_at: None,
-            window_start: None,
-            sent_in_window: 0,
         };
         user.invited = Some(invited.clone());
         assert_eq!(

@@ -7,9 +7,9 @@ use utoipa::ToSchema;
 use super::time;
 use crate::context::Context;
 use crate::domain::account::{self, Account, AccountKind, Holder, Reimbursement};
-use crate::domain::audit::Target;
 use crate::domain::field::{Fault, Fields};
 use crate::domain::id::{AccountId, Seed};
+use crate::domain::personal::AuditKey;
 use crate::domain::powers::Powers;
 use crate::domain::rate::{self, PerKwh, Rate, Rates};
 use crate::domain::tenant::Tenant;
@@ -262,6 +262,7 @@ impl Opening<'_> {
             rates: rates
                 .map_err(|wrong| fault("rate.from", &wrong))?
                 .unwrap_or_default(),
+            audit_key: AuditKey::random().ok(),
             created_at: self.now,
             updated_at: self.now,
             version: 1,
@@ -273,33 +274,6 @@ impl Opening<'_> {
 #[must_use]
 pub fn unknown() -> Fault {
     Fault::new("unknown_account", "is not an account of the company")
-}
-
-/// What the audit trail tells of an account. A private person's account is called after the person, so its name is
-/// not told.
-#[must_use]
-pub fn target(before: Option<&Account>, after: Option<&Account>) -> Target {
-    let told = |account: &Account| {
-        let mut told = serde_json::json!({
-            "kind": account.kind,
-            "path": account.path,
-            "holder": account.holder,
-            "rates": account.rates.all(),
-        });
-        if account.holder != Holder::Consumer {
-            told["name"] = account.name.as_str().into();
-        }
-        told
-    };
-    let id = after.or(before).map(|account| account.id.to_string());
-    let mut target = Target::of(id.unwrap_or_default());
-    if let Some(before) = before {
-        target = target.before(told(before));
-    }
-    if let Some(after) = after {
-        target = target.after(told(after));
-    }
-    target
 }
 
 /// A reimbursement rate.

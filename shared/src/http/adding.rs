@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::forms::NewUser;
-use super::{accounts, references};
+use super::references;
 use crate::context::Context;
 use crate::domain::account::Account;
 use crate::domain::audit::{Actor, Entry, Target};
 use crate::domain::id::{AuditId, Seed, UserId};
-use crate::domain::invitation::Offer;
+use crate::domain::invitation::{Offer, TO_AN_ADDRESS};
 use crate::domain::licence::{Code, Licence};
 use crate::domain::permission::Permission;
 use crate::domain::powers::Powers;
@@ -65,7 +65,17 @@ pub async fn add(ctx: &Context, adding: &Adding<'_>, new: NewUser) -> Result<Use
     };
     (adding.powers)
         .may_make(permission, &user, &book)
-        .map_err(|refusal| vec![refusal])?;
+        .map_err(|refusal| {
+            let reached = adding.powers.may(permission, &user).is_ok();
+            let within = user.rights.class <= adding.powers.class;
+            // Nothing about the user is too much but where it is.
+            let field = if within && !reached {
+                "account"
+            } else {
+                "class"
+            };
+            ApiError::RefusedFields(vec![(field, refusal)])
+        })?;
     if !asked.is_empty() && !adding.powers.permit(Permission::LicencesAssign) {
         return Err(ApiError::Forbidden);
     }
@@ -83,12 +93,19 @@ pub async fn add(ctx: &Context, adding: &Adding<'_>, new: NewUser) -> Result<Use
     match ctx.store.add_user(tenant, &addition).await? {
         Added::Added => Ok(addition.user),
         Added::Before(user) => Ok(*user),
-        // Nothing else is in the way, so waiting helps.
-        Added::Refused(refusals) if refusals == [Refusal::NoInvitationsLeft] => {
-            Err(adding.tenant.invitations().wait(adding.now).into())
+        // Nothing else is in the way, so waiting helps: for the day's end, of the company and of the address.
+        Added::Refused(refusals) if refusals.iter().all(of_a_day) => {
+            Err(TO_AN_ADDRESS.wait(adding.now).into())
         }
         Added::Refused(refusals) => Err(refusals.into()),
     }
+}
+
+fn of_a_day(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::NoInvitationsLeft | Refusal::TooManyInvitations
+    )
 }
 
 impl Adding<'_> {
@@ -130,7 +147,7 @@ impl Adding<'_> {
             targets: vec![target],
         };
         let opened = self.opens.map(|account| {
-            let target = accounts::target(None, Some(account));
+            let target = Target::account(None, Some(account));
             let entry = entry(&self.seed.child("account"), "accounts.create", target);
             (account.clone(), entry)
         });

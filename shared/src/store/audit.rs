@@ -10,8 +10,9 @@ use super::expression::{Change, Condition};
 use super::keys::{self, Month, SK};
 use super::transaction::Transaction;
 use super::{Item, Store, StoreError, content, item, n, value};
+use crate::domain::account::Account;
 use crate::domain::audit::{Actor, AuditFilter, Entry, Record, Told};
-use crate::domain::id::{AuditId, TenantId, UserId};
+use crate::domain::id::{AccountId, AuditId, TenantId, UserId};
 use crate::domain::seal::{Hash, Head, Root, Seal, window_start};
 use crate::domain::user::User;
 
@@ -127,13 +128,16 @@ impl Store {
     ) -> Result<Trail, StoreError> {
         let (records, next) = self.records(tenant, filter, span, before, limit).await?;
         let users = self.users_of(tenant, &records).await?;
+        let accounts = self.accounts_of(tenant, &records).await?;
         let told = |record: Record| Listed {
             targets: record
                 .targets
                 .into_iter()
                 .map(|target| {
-                    let user = users.get(&target.id);
-                    target.told(&record.id, user.and_then(|user| user.audit_key.as_ref()))
+                    let user = users.get(&target.id).map(|user| &user.audit_key);
+                    let account = || accounts.get(&target.id).map(|account| &account.audit_key);
+                    let key = user.or_else(account).and_then(Option::as_ref);
+                    target.told(&record.id, key)
                 })
                 .collect(),
             id: record.id,
@@ -207,6 +211,22 @@ impl Store {
             .flatten()
             .map(|user| (user.id.to_string(), user))
             .collect())
+    }
+
+    /// The accounts that entries are about, as far as they are still there.
+    async fn accounts_of(
+        &self,
+        tenant: &TenantId,
+        records: &[Record],
+    ) -> Result<HashMap<String, Account>, StoreError> {
+        let targets = records.iter().flat_map(|record| &record.targets);
+        let ids: BTreeSet<AccountId> = targets
+            .filter_map(|target| AccountId::parse(&target.id).ok())
+            .collect();
+        let ids: Vec<AccountId> = ids.into_iter().collect();
+        let accounts = self.accounts(tenant, &ids).await?;
+        let keyed = |account: Account| (account.id.to_string(), account);
+        Ok(accounts.into_iter().flatten().map(keyed).collect())
     }
 
     /// The hash over all entries `from` (with it) `to` (without it), and how many they are. Memory does not grow with

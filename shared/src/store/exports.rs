@@ -25,10 +25,7 @@ impl<T: Clone> Transaction<'_, T> {
     ) -> Result<(), StoreError> {
         let mut stored = item(&keys::export(tenant, &export.id), export)?;
         stored.insert(keys::OUTBOX.to_owned(), s(OUTBOX));
-        stored.insert(
-            keys::TTL.to_owned(),
-            seconds(export.kept_until()),
-        );
+        stored.insert(keys::TTL.to_owned(), seconds(export.kept_until()));
         self.create(stored, repeated);
         Ok(())
     }

@@ -11,9 +11,7 @@ use super::{BY_EXPIRY, Item, Store, StoreError, item, s, seconds};
 use crate::domain::audit::{Actor, Entry, Target};
 use crate::domain::email::Email;
 use crate::domain::id::{AuditId, Seed, TenantId, UserId};
-use crate::domain::invitation::{
-    Invitation, MailState, Offer, expired, may_get_another, renewable,
-};
+use crate::domain::invitation::{Invitation, MailState, Offer, TO_AN_ADDRESS, expired, renewable};
 use crate::domain::letter::Mail;
 use crate::domain::permission::Permission;
 use crate::domain::person::Membership;
@@ -96,8 +94,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         for _ in 0..TRIES {
             let user = self.user(tenant, user).await?;
-            let due = |user: &User| renewable(user) && may_get_another(user, now).is_ok();
-            let (Some(user), Some(owner)) = (user.filter(due), self.tenant(tenant).await?) else {
+            let (Some(user), Some(owner)) = (user.filter(renewable), self.tenant(tenant).await?)
+            else {
                 return Ok(());
             };
             let inviter = (user.invited.as_ref()).and_then(|invited| invited.inviter.as_ref());
@@ -120,6 +118,7 @@ impl Store {
             let mut transaction = Transaction::new(self);
             transaction.edit_user(tenant, &user, &after, |_| false)?;
             transaction.offer(tenant, &offer, false)?;
+            transaction.count_offer(tenant, &offer, true);
             let subject = Subject::invitations(tenant);
             transaction.take(&subject, owner.invitations(), 1, now, true);
             transaction.audit(tenant, &entry)?;
@@ -156,6 +155,12 @@ impl<T: Clone> Transaction<'_, T> {
         };
         self.add_membership(&offer.mail.to.folded(), &membership)?;
         self.queue_mail(&offer.mail, repeated)
+    }
+
+    /// Counts the mail of an offer among those that its address gets within a day; `full` if there were enough.
+    pub fn count_offer(&mut self, tenant: &TenantId, offer: &Offer, full: T) {
+        let subject = Subject::invitations_to(tenant, &offer.mail.to);
+        self.take(&subject, TO_AN_ADDRESS, 1, offer.mail.created_at, full);
     }
 
     /// Ends an invitation whose time is over; fails with `moved_on` if it was accepted or sent anew meanwhile.
@@ -345,13 +350,13 @@ impl Inviting<'_> {
 }
 
 impl BulkChange for Inviting<'_> {
-    const PARTS: usize = 4;
+    const PARTS: usize = 5;
 
     fn decide(&self, user: &User) -> Result<bool, Refusal> {
         self.powers.may(Permission::UsersInvite, user)?;
         let offer = self.offer_to(user)?;
         let invited = user.invited.as_ref();
-        let due = match invited {
+        Ok(match invited {
             // This very request has done it before.
             Some(invited) if invited.mail == offer.mail.id => false,
             Some(_) if self.again => true,
@@ -362,11 +367,7 @@ impl BulkChange for Inviting<'_> {
                     || invited.expires_at.is_some_and(|end| expired(end, self.now))
             }
             None => true,
-        };
-        if due {
-            may_get_another(user, self.now)?;
-        }
-        Ok(due)
+        })
     }
 
     fn add(
@@ -381,6 +382,8 @@ impl BulkChange for Inviting<'_> {
         transaction.edit_user(self.tenant, user, &offer.applied(user), |_| {
             Part::User(place)
         })?;
+        let full = Part::Refused(place, Refusal::TooManyInvitations);
+        transaction.count_offer(self.tenant, &offer, full);
         transaction.offer(self.tenant, &offer, Part::User(place))
     }
 

@@ -332,6 +332,8 @@ impl Addition {
         }
         if let Some(offer) = &self.offer {
             transaction.offer(tenant, offer, AddPart::Refused(Refusal::Busy))?;
+            let full = AddPart::Refused(Refusal::TooManyInvitations);
+            transaction.count_offer(tenant, offer, full);
             transaction.take(
                 &Subject::invitations(tenant),
                 self.invitations,

@@ -6,15 +6,15 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::{
     AttributeValue, Put, ReturnValuesOnConditionCheckFailure::AllOld, TransactWriteItem, Update,
 };
 use futures::stream::{self, StreamExt};
 use muster_local::{Options, Stack};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-const TABLE: &str = "muster";
+use crate::bare::{Item, TABLE, attributes, client, scan};
+
 /// As many transactions at once as chunks run at once.
 const AT_ONCE: usize = 8;
 /// As many transactions to a checkpoint's item as a chunk has.
@@ -22,8 +22,6 @@ const CHUNK: usize = 32;
 
 /// Transactions whose items are in memory at a time; all would be gigabytes.
 const BATCH: usize = 512;
-
-type Item = HashMap<String, AttributeValue>;
 
 /// Writes what the import into `imported` wrote once more, to an empty table; how long that takes.
 pub async fn measure(imported: &Path) -> Duration {
@@ -72,22 +70,6 @@ async fn stack(data: &Path) -> Stack {
         .unwrap()
 }
 
-fn client(url: &str) -> Client {
-    let config = aws_sdk_dynamodb::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .credentials_provider(Credentials::new(
-            "local",
-            "local-secret",
-            None,
-            None,
-            "bench",
-        ))
-        .region(Region::from_static("us-east-1"))
-        .endpoint_url(url)
-        .http_client(aws_smithy_http_client::Builder::new().build_http());
-    Client::from_conf(config.build())
-}
-
 /// The items, as JSON, of each of the import's transactions, the audit entry last, in the order of their commits.
 fn transactions(stack: &Stack) -> Vec<Vec<String>> {
     let (mut entries, mut of_user) = (Vec::new(), HashMap::<String, Vec<String>>::new());
@@ -120,51 +102,6 @@ fn transactions(stack: &Stack) -> Vec<Vec<String>> {
 fn parse(items: &[String]) -> Vec<Item> {
     let item = |text: &String| attributes(&serde_json::from_str(text).unwrap());
     items.iter().map(item).collect()
-}
-
-/// The whole table.
-fn scan(stack: &Stack) -> impl Iterator<Item = Value> {
-    let (mut start, mut over) = (Value::Null, false);
-    std::iter::from_fn(move || {
-        if over {
-            return None;
-        }
-        let mut request = json!({ "TableName": TABLE });
-        if !start.is_null() {
-            request["ExclusiveStartKey"] = start.clone();
-        }
-        let page = stack
-            .database()
-            .scan(serde_json::from_value(request).unwrap());
-        let mut page = json!(page.unwrap());
-        start = page["LastEvaluatedKey"].take();
-        over = start.is_null();
-        Some(page["Items"].as_array().cloned().unwrap_or_default())
-    })
-    .flatten()
-}
-
-fn attributes(item: &Value) -> Item {
-    let attributes = item.as_object().into_iter().flatten();
-    attributes
-        .map(|(name, value)| (name.clone(), attribute(value)))
-        .collect()
-}
-
-fn attribute(value: &Value) -> AttributeValue {
-    let (kind, value) = value.as_object().and_then(|map| map.iter().next()).unwrap();
-    let text = || value.as_str().unwrap_or_default().to_owned();
-    match kind.as_str() {
-        "S" => AttributeValue::S(text()),
-        "N" => AttributeValue::N(text()),
-        "BOOL" => AttributeValue::Bool(value.as_bool().unwrap_or_default()),
-        "L" => {
-            let list = value.as_array().into_iter().flatten();
-            AttributeValue::L(list.map(attribute).collect())
-        }
-        "M" => AttributeValue::M(attributes(value)),
-        other => unreachable!("no item has a {other}"),
-    }
 }
 
 fn number(number: usize) -> AttributeValue {

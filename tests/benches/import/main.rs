@@ -7,6 +7,8 @@
     reason = "a benchmark that cannot go on says so"
 )]
 
+#[path = "../bare/mod.rs"]
+mod bare;
 mod ceiling;
 
 use std::fs::{self, File};

@@ -449,7 +449,7 @@ async fn exports_are_listed_newest_first_to_whom_may_fetch_them() {
     let clerk = world.define_role(&company.tenant, "Clerk", &["exports.run"]);
     let ada = owner.colleague("ada", "standard", &[&clerk]).await;
     let bob = owner.colleague("bob", "standard", &[&clerk]).await;
-    let limited = owner.colleague("lim", "limited", &[]).await;
+    let _ = owner.colleague("lim", "limited", &[]).await;
     let first = export(&world, &ada, json!({ "format": "csv" })).await;
     world.wait(SignedDuration::from_mins(1)).await;
     let trail = export(&world, owner, json!({ "of": "audit" })).await;

@@ -8,18 +8,39 @@ use serde_json::Value;
 
 use super::model::Model;
 
-/// How many entries the tenant's audit trail has.
-pub fn entries(world: &World, tenant: &str) -> usize {
+/// The entries of the tenant's audit trail, by key: who did what to whom.
+pub fn entries(world: &World, tenant: &str) -> BTreeMap<String, String> {
     let trail = format!("T#{tenant}#A#");
-    world.table(|pk, _| pk.starts_with(&trail)).len()
+    let line = |((pk, sk), entry): ((String, String), Value)| {
+        let actor = &entry["actor"]["M"];
+        let who = [&actor["kind"], &actor["id"], &actor["reference"]].map(|value| &value["S"]);
+        let who: Vec<&str> = who.into_iter().filter_map(Value::as_str).collect();
+        let targets = entry["targets"]["L"].as_array().into_iter().flatten();
+        let targets: Vec<&str> = targets
+            .filter_map(|target| target["M"]["id"]["S"].as_str())
+            .collect();
+        let operation = text(&entry["operation"]["S"]);
+        let told = format!("{}: {operation} {}", who.join(" "), targets.join(" "));
+        (format!("{pk} {sk}"), told)
+    };
+    let table = world.table(|pk, _| pk.starts_with(&trail));
+    table.into_iter().map(line).collect()
 }
 
-/// Whose activation link it is.
-pub fn user_of(link: &str) -> String {
+/// What a link of ours says.
+pub fn claim(link: &str, name: &str) -> Value {
     let claims = link.split('.').nth(1).unwrap();
     let claims = BASE64URL_NOPAD.decode(claims.as_bytes()).unwrap();
-    let claims: Value = serde_json::from_slice(&claims).unwrap();
-    text(&claims["sub"])
+    let mut claims: Value = serde_json::from_slice(&claims).unwrap();
+    claims[name].take()
+}
+
+/// A user's version, as it stands in the table.
+pub fn version(world: &World, user: &str) -> u64 {
+    let key = format!("USER#{user}");
+    let table = world.table(|_, sk| sk == key);
+    let version = &table.values().next().unwrap()["version"];
+    text(&version["N"]).parse().unwrap()
 }
 
 /// The answer of a verification that found nothing amiss.
@@ -32,11 +53,14 @@ pub fn verified(answer: &Answer) {
 pub fn hold(world: &World, tenant: &str, model: &Model) {
     let own = format!("T#{tenant}");
     let shards = format!("{own}#");
-    let table = world.table(|pk, _| pk == own || pk.starts_with(&shards) && !pk.contains("#A#"));
+    let people = |pk: &str| pk.starts_with("P#") || pk.starts_with("N#");
+    let table = world
+        .table(|pk, _| pk == own || people(pk) || pk.starts_with(&shards) && !pk.contains("#A#"));
     let users = of(&table, "USER#");
     seats(&table, &users, model);
     owners(&table, &users);
     uniqueness(&table, &users);
+    usernames(&table, &users);
     invitations(&table, &users);
     states(&users, model);
 }
@@ -83,18 +107,50 @@ fn owners(table: &Table, users: &BTreeMap<&str, &Value>) {
     assert!(acting >= 1);
 }
 
-/// Rule 2: every address has one guard, of the one user who has it, and nothing else is guarded.
+/// Rule 2: every address and external ID has one guard, of the one user who has it, and nothing else is guarded.
 fn uniqueness(table: &Table, users: &BTreeMap<&str, &Value>) {
-    let guards: BTreeSet<(String, String)> = of(table, "EMAIL#")
+    for (guard, field) in [("EMAIL#", "email"), ("EXT#", "external_id")] {
+        let guards: BTreeSet<(String, String)> = of(table, guard)
+            .into_iter()
+            .map(|(value, guard)| (value.to_owned(), text(&guard["user"]["S"])))
+            .collect();
+        let has = |(id, user): (&&str, &&Value)| {
+            let value = user.get(field)?["S"].as_str()?.to_lowercase();
+            let present = user.get("deleted_at").is_none();
+            present.then(|| (value, (*id).to_owned()))
+        };
+        let held: BTreeSet<(String, String)> = users.iter().filter_map(has).collect();
+        assert_eq!(guards, held, "{field}");
+    }
+}
+
+/// The same of usernames: each is one person's, who is behind an active user, and nobody else is remembered.
+fn usernames(table: &Table, users: &BTreeMap<&str, &Value>) {
+    let keyed = |prefix: &str, wanted: &str, field: &str| {
+        let items = table.iter().filter(|((_, sk), _)| sk == wanted);
+        let pairs = items.filter_map(|((pk, _), item)| {
+            Some((pk.strip_prefix(prefix)?.to_owned(), text(&item[field]["S"])))
+        });
+        pairs.collect::<BTreeSet<(String, String)>>()
+    };
+    let flipped = |(one, other): (String, String)| (other, one);
+    let people = keyed("P#", "PERSON", "username");
+    let names: BTreeSet<(String, String)> = keyed("N#", "NAME", "person")
         .into_iter()
-        .map(|(email, guard)| (email.to_owned(), text(&guard["user"]["S"])))
+        .map(flipped)
         .collect();
-    let addresses: BTreeSet<(String, String)> = users
-        .iter()
-        .filter(|(_, user)| user.get("deleted_at").is_none())
-        .map(|(id, user)| (text(&user["email"]["S"]), (*id).to_owned()))
+    assert_eq!(
+        names, people,
+        "every person has one name, and every name one person"
+    );
+    let active =
+        |user: &&&Value| user.get("activated_at").is_some() && user.get("deleted_at").is_none();
+    let behind: BTreeSet<(String, String)> = users
+        .values()
+        .filter(active)
+        .map(|user| (text(&user["email"]["S"]), text(&user["username"]["S"])))
         .collect();
-    assert_eq!(guards, addresses);
+    assert_eq!(people, behind);
 }
 
 /// Rule 4: nobody who is active, suspended or deleted has an invitation that could be accepted.

@@ -400,11 +400,18 @@ async fn an_account_owner_sees_its_own_account_and_below_and_nothing_else() {
     let form = json!({ "kind": "client", "name": "New" });
     let made = chief.post("/v1/accounts", form).await;
     assert_eq!(made.refused(403), "forbidden");
-    // Its own account: name and holder are its own affair, the rate and the end of it are not.
+    // Its own account: who stands behind it is its own affair; the name, which must not be that of a customer it does not
+    // see, the rate and the end of it are not.
     let path = format!("/v1/accounts/{own}");
-    let renamed = chief
-        .patch(&path, 1, json!({ "name": "Renamed", "holder": business() }))
-        .await;
+    for name in ["Renamed", "Sibling"] {
+        let renamed = chief.patch(&path, 1, json!({ "name": name })).await;
+        assert_eq!(renamed.refused(403), "beyond_your_rights");
+    }
+    let holder = json!({ "name": "Own", "holder": business() });
+    let held = chief.patch(&path, 1, holder).await;
+    assert_eq!(held.expect(200)["holder"]["kind"], "business");
+    let renamed = json!({ "name": "Renamed" });
+    let renamed = boss.patch(&path, 2, renamed).await;
     assert_eq!(renamed.expect(200)["name"], "Renamed");
     let rate = chief
         .post(&format!("{path}/rates"), json!({ "per_kwh": "1" }))
@@ -698,6 +705,70 @@ async fn a_user_who_moves_leaves_one_account_and_comes_into_another() {
     assert_eq!(restored["outcomes"][0]["code"], "account_not_found");
 }
 
+#[tokio::test]
+async fn the_trail_tells_what_of_an_account_was_changed_and_forgets_private_names_with_it() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let owner = &company.owner;
+    // Entries of one moment stand in any order.
+    let told = async |operation: &str, account: &str| {
+        let path = format!("/v1/audit?operation={operation}");
+        let trail = owner.get(&path).await.expect(200);
+        let entries = trail["entries"].as_array().unwrap().iter();
+        let mut targets = entries.map(|entry| entry["targets"][0].clone());
+        let about = targets.find(|target| target["id"] == account);
+        about.unwrap_or_else(|| panic!("{trail}"))
+    };
+    let form = json!({ "kind": "client", "name": "Carla Cruz", "holder": { "kind": "consumer" } });
+    let carla = open(owner, form).await;
+    let private = format!("/v1/accounts/{carla}");
+    let entry = told("accounts.create", &carla).await;
+    assert_eq!(entry["after"]["name"], "Carla Cruz");
+    let renamed = json!({ "name": "Carla Cruz-Diaz" });
+    let _ = owner.patch(&private, 1, renamed).await.expect(200);
+    let entry = told("accounts.edit", &carla).await;
+    assert_eq!(
+        (&entry["before"], &entry["after"]),
+        (
+            &json!({ "name": "Carla Cruz" }),
+            &json!({ "name": "Carla Cruz-Diaz" })
+        )
+    );
+    let trail = format!("{:?}", world.table(|pk, _| pk.contains("#A#")));
+    assert!(!trail.contains("Carla"), "{trail}");
+    let _ = owner.delete(&private).await;
+    let entry = told("accounts.edit", &carla).await;
+    assert_eq!(entry["erased"], true, "the name went with the account");
+
+    // Of companies only what differs, and of rates only the new one.
+    let form = json!({ "kind": "client", "name": "Wheels", "holder": business() });
+    let wheels = open(owner, form).await;
+    let path = format!("/v1/accounts/{wheels}");
+    let mut moved = json!({ "holder": business() });
+    moved["holder"]["address"] = json!("Hafen 2, 20457 Hamburg");
+    let _ = owner.patch(&path, 1, moved).await.expect(200);
+    let entry = told("accounts.edit", &wheels).await;
+    assert_eq!(
+        entry["after"],
+        json!({ "holder": { "address": "Hafen 2, 20457 Hamburg" } })
+    );
+    let path = format!(
+        "/v1/accounts/{}/rates",
+        employee(owner, &wheels, "Dora").await
+    );
+    for (per_kwh, from) in [("0.25", "2026-03-02"), ("0.31", "2026-04-01")] {
+        let rate = json!({ "per_kwh": per_kwh, "from": from });
+        let _ = owner.post(&path, rate).await.expect(200);
+    }
+    let rates = owner.get("/v1/audit?operation=accounts.rate").await;
+    let rates = rates.expect(200)["entries"].take();
+    let newest = json!({ "rates": { "2026-04-01": { "per_kwh": "0.31", "currency": "EUR" } } });
+    let told = rates.as_array().unwrap().iter();
+    let told: Vec<&Value> = told.map(|entry| &entry["targets"][0]["after"]).collect();
+    assert_eq!(told.len(), 2);
+    assert!(told.contains(&&newest), "{told:?}");
+}
+
 /// Whoever a customer's person makes must not see beyond that customer.
 #[tokio::test]
 async fn a_customers_user_manager_makes_people_of_that_customer_only() {
@@ -762,4 +833,23 @@ async fn a_customers_user_manager_makes_people_of_that_customer_only() {
     let runner = world.activate("runner@globex.example", "runner").await;
     let import = runner.upload_import(file).await;
     assert_eq!(import["planned"]["refused"], 2, "{import}");
+}
+
+#[tokio::test]
+async fn what_the_company_bought_and_how_it_shares_out_its_work_is_not_its_customers_affair() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let owner = &company.owner;
+    let top = client(owner, "Top").await;
+    let chief = join_account(&world, &company, &top, "chief", &["account_owner"]).await;
+    assert_eq!(chief.get("/v1/products").await.refused(403), "forbidden");
+    let form = json!({ "name": "Yard", "permissions": ["users.write", "audit.read"] });
+    let yard = owner.post("/v1/roles", form).await.expect(201);
+    let roles = chief.get("/v1/roles").await.expect(200);
+    let roles = roles["roles"].as_array().unwrap().iter();
+    let roles: Vec<&Value> = roles.map(|role| &role["id"]).collect();
+    assert_eq!(roles, ["account_manager", "account_owner", "driver"]);
+    let yard = format!("/v1/roles/{}", text(&yard["id"]));
+    assert_eq!(chief.get(&yard).await.refused(404), "not_found");
+    let _ = owner.get(&yard).await.expect(200);
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 const RESEND: &str = "/v1/invitations/resend";
 const INVITE: &str = "/v1/invitations";
+const REVOKE: &str = "/v1/invitations/revoke";
 
 /// User by user what a bulk operation came to: `done`, `unchanged`, or the code of the refusal.
 async fn outcomes(actor: &Actor<'_>, path: &str, users: &[String]) -> Vec<String> {
@@ -40,7 +41,7 @@ async fn people(owner: &Actor<'_>, count: usize) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_user_gets_five_invitations_a_day_and_the_next_day_more() {
+async fn an_address_gets_five_invitations_a_day_and_the_next_day_more() {
     let world = World::start().await;
     let company = world.company("Acme").await;
     let mut owner = company.owner.clone();
@@ -61,7 +62,7 @@ async fn a_user_gets_five_invitations_a_day_and_the_next_day_more() {
     );
     assert_eq!(outcomes(&owner, INVITE, ada).await, ["unchanged"]);
     assert_eq!(world.mails_to("p0@drivers.example").await.len(), 5);
-    world.wait_hours(19).await;
+    world.wait_hours(11).await;
     owner = world.sign_in(&company.owner_email).await;
     assert_eq!(
         outcomes(&owner, RESEND, ada).await,
@@ -76,6 +77,76 @@ async fn a_user_gets_five_invitations_a_day_and_the_next_day_more() {
     );
     assert_eq!(outcomes(&owner, RESEND, ada).await, ["done"]);
     assert_eq!(world.mails_to("p0@drivers.example").await.len(), 6);
+}
+
+#[tokio::test]
+async fn whatever_becomes_of_the_user_its_address_gets_no_more_than_five() {
+    let world = World::start().await;
+    let (company, other) = (world.company("Acme").await, world.company("Other").await);
+    let owner = &company.owner;
+    let address = "p0@drivers.example";
+    let mails = async || world.mails_to(address).await.len();
+    let ada = people(owner, 1).await;
+    let path = format!("/v1/users/{}", ada[0]);
+
+    // Withdrawn and invited again; sent to another address and back; deleted, and added anew.
+    for _ in 0..2 {
+        assert_eq!(outcomes(owner, INVITE, &ada).await, ["done"]);
+        let _ = mails().await;
+        assert_eq!(outcomes(owner, REVOKE, &ada).await, ["done"]);
+    }
+    for email in ["elsewhere@drivers.example", address] {
+        let version = owner.show(&ada[0]).await["version"].as_u64().unwrap();
+        let edited = owner.patch(&path, version, json!({ "email": email })).await;
+        let _ = edited.expect(200);
+        assert_eq!(outcomes(owner, INVITE, &ada).await, ["done"]);
+    }
+    assert_eq!(mails().await, 3);
+    let typed = json!({ "confirm": address });
+    let deleted = owner.post(&format!("{path}/delete"), typed).await;
+    let _ = deleted.expect(200);
+    let mut again = person(0);
+    again["invite"] = json!(true);
+    let ada = [owner.add(again.clone()).await];
+    let path = format!("/v1/users/{}", ada[0]);
+    let ask = async || {
+        owner
+            .post(&format!("{path}/password-reset"), json!({}))
+            .await
+    };
+    assert_eq!(ask().await.expect(202)["mail"], "activation");
+    assert_eq!(mails().await, 5);
+
+    // Now it is enough by every door, and each says when to come again: the day ends at midnight UTC.
+    let nobody = world.nobody();
+    assert_eq!(
+        outcomes(owner, RESEND, &ada).await,
+        ["too_many_invitations"]
+    );
+    let sent = ask().await;
+    assert_eq!(sent.headers["retry-after"], "57600");
+    assert_eq!(sent.refused(429), "too_many_requests");
+    let renew = json!({ "token": world.link_token(address).await });
+    let renewed = nobody.post("/v1/activations/renew", renew).await;
+    let _ = renewed.expect(202);
+    let asked = json!({ "login": address });
+    let asked = nobody.post("/v1/password-resets", asked).await;
+    let _ = asked.expect(202);
+    let order = json!({ "reference": "T-1", "tenant": company.tenant, "action": "invite_again", "user": ada[0] });
+    let order = world.stack.invoke("support", order).await.unwrap();
+    assert_eq!(order["errors"][0]["code"], "too_many_invitations");
+    let typed = json!({ "confirm": address });
+    let deleted = owner.post(&format!("{path}/delete"), typed).await;
+    let _ = deleted.expect(200);
+    let refused = owner.post("/v1/users", again).await;
+    assert_eq!(refused.headers["retry-after"], "57600");
+    assert_eq!(refused.refused(429), "too_many_requests");
+    assert_eq!(mails().await, 5);
+
+    // What one company sends says nothing about another's.
+    let theirs = people(&other.owner, 1).await;
+    assert_eq!(outcomes(&other.owner, INVITE, &theirs).await, ["done"]);
+    assert_eq!(mails().await, 6);
 }
 
 #[tokio::test]

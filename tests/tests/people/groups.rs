@@ -428,8 +428,22 @@ async fn groups_are_managed_by_whoever_may_and_in_the_own_company_only() {
         manager.post("/v1/groups", form).await,
         manager.put(&group, 1, name.clone()).await,
         manager.delete(&group).await,
-        put_in(&manager, &vans, &[&owner.user]).await,
-        take_out(&manager, &vans, &[&owner.user]).await,
+    ] {
+        assert_eq!(answer.refused(403), "forbidden");
+    }
+    // Groups are a field of users as well: whoever edits users moves them, and nobody else.
+    let driver = owner.add(json!({ "external_id": "D-1" })).await;
+    for moved in [
+        put_in(&manager, &vans, &[&driver, &owner.user]).await,
+        take_out(&manager, &vans, &[&driver, &owner.user]).await,
+    ] {
+        assert_eq!(codes(&moved.expect(200)), ["done", "beyond_your_rights"]);
+    }
+    let clerk = owner.colleague("cleo", "standard", &["licence_manager"]);
+    let clerk = clerk.await;
+    for answer in [
+        put_in(&clerk, &vans, &[&driver]).await,
+        take_out(&clerk, &vans, &[&driver]).await,
     ] {
         assert_eq!(answer.refused(403), "forbidden");
     }

@@ -201,3 +201,39 @@ async fn rights_are_previewed_by_whoever_may_give_them() {
         ["name: invalid_value"]
     );
 }
+
+#[tokio::test]
+async fn a_preview_names_no_group_and_nobody_that_the_caller_does_not_see() {
+    let world = World::start().await;
+    let company = world.company("North").await;
+    let owner = &company.owner;
+    let vans = make(owner, "fleet", "Secret vans").await;
+    let single = owner.add(json!({ "external_id": "Single" })).await;
+    let form = json!({
+        "person": { "email": "chief@wheels.example" },
+        "account": { "kind": "client", "name": "Wheels" },
+    });
+    let invited = owner.post("/v1/invitations", form).await.expect(201);
+    let chief = world.activate("chief@wheels.example", "chief").await;
+    let scope = json!({ "groups": [vans], "users": [single, invited["id"]] });
+    let driver = json!({ "external_id": "D-1", "account": invited["account"], "scope": scope });
+    let driver = owner.add(driver).await;
+    let sight = of_user(owner, &driver).await["sight"].clone();
+    assert_eq!(
+        sight["words"],
+        "Whoever is in the fleet Secret vans, and 2 single users."
+    );
+    let sight = of_user(&chief, &driver).await["sight"].clone();
+    assert_eq!(
+        (&sight["words"], &sight["groups"], &sight["users"]),
+        (
+            &json!("1 single user."),
+            &json!([]),
+            &json!([invited["id"]])
+        )
+    );
+    assert_eq!(
+        of_user(&chief, &chief.user).await["sight"]["words"],
+        "Whoever belongs to the account Wheels or one below."
+    );
+}

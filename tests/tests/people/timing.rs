@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use muster_tests::world::{Actor, World};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The same question, asked about somebody known and somebody unknown, one right after the other.
 type Pair = (Duration, Duration);
@@ -29,63 +29,129 @@ fn deviation(pairs: &[Pair]) -> f64 {
     sum / f64::sqrt(squares)
 }
 
-async fn timed(actor: &Actor<'_>, login: &str, password: &str, status: u16) -> Duration {
-    let form = json!({ "login": login, "password": password });
-    let began = Instant::now();
-    let answer = actor.post("/v1/sessions", form).await;
-    let took = began.elapsed();
-    assert_eq!(answer.status, status, "{}", answer.text);
-    took
+/// A request that is refused, or answered, with this status.
+struct Asked {
+    path: &'static str,
+    form: Value,
+    status: u16,
+}
+
+impl Asked {
+    async fn timed(&self, world: &World, actor: &Actor<'_>) -> Duration {
+        let began = Instant::now();
+        let answer = actor.post(self.path, self.form.clone()).await;
+        let took = began.elapsed();
+        assert_eq!(answer.status, self.status, "{}", answer.text);
+        // What is left to do in the background must not slow the next request down.
+        world.stack.settled().await;
+        took
+    }
 }
 
 /// Asks about both, in turns first and second.
-async fn pair(actor: &Actor<'_>, turn: usize, known: (&str, u16), unknown: &str) -> Pair {
-    const WRONG: &str = "wrong horse battery staple";
-    let endless = "x".repeat(10_000);
-    let password = if known.1 == 422 { &endless } else { WRONG };
+async fn pair(
+    world: &World,
+    actor: &Actor<'_>,
+    turn: usize,
+    known: &Asked,
+    unknown: &Asked,
+) -> Pair {
     if turn.is_multiple_of(2) {
-        let first = timed(actor, known.0, password, known.1).await;
-        (first, timed(actor, unknown, WRONG, 401).await)
+        let first = known.timed(world, actor).await;
+        (first, unknown.timed(world, actor).await)
     } else {
-        let first = timed(actor, unknown, WRONG, 401).await;
-        (timed(actor, known.0, password, known.1).await, first)
+        let first = unknown.timed(world, actor).await;
+        (known.timed(world, actor).await, first)
+    }
+}
+
+fn sign_in(login: &str, password: &str, status: u16) -> Asked {
+    Asked {
+        path: "/v1/sessions",
+        form: json!({ "login": login, "password": password }),
+        status,
+    }
+}
+
+fn new_password(login: &str, status: u16) -> Asked {
+    Asked {
+        path: "/v1/password-resets",
+        form: json!({ "login": login }),
+        status,
+    }
+}
+
+/// Neither sample differs, and the one that does shows that the comparison can fail.
+fn alike(samples: [Vec<Pair>; 2], control: &[Pair]) {
+    assert!(deviation(control).abs() > DIFFERENT);
+    for sample in samples {
+        let deviation = deviation(&sample);
+        assert!(deviation.abs() < DIFFERENT, "{deviation}");
     }
 }
 
 #[tokio::test]
 async fn the_time_of_a_refused_sign_in_does_not_tell_whether_there_is_such_a_person() {
+    const WRONG: &str = "wrong horse battery staple";
     let world = World::start().await;
     let company = world.company("Acme").await;
     let _ = company.owner.colleague("ada", "limited", &[]).await;
+    let refused = |login: &str| sign_in(login, WRONG, 401);
     let (mut people, mut names, mut control) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..4 {
+        let unknown = refused(&format!("ida{round}@colleagues.example"));
+        let nameless = refused(&format!("ida{round}.colleague"));
+        let other = refused(&format!("eve{round}@colleagues.example"));
+        let by_address = refused("ada@colleagues.example");
+        let by_name = refused("ada.colleague");
+        // What is refused before any password is hashed can be told apart.
+        let nonsense = sign_in("ada@colleagues.example", &"x".repeat(10_000), 422);
         for turn in 0..16 {
             // Few enough from each place, and of each login, that nobody has to wait.
             let place = world.nobody_at(&format!("127.0.{}.{}", round + 1, turn / 2 + 1));
-            let unknown = format!("ida{round}@colleagues.example");
-            let known = ("ada@colleagues.example", 401);
-            people.push(pair(&place, turn, known, &unknown).await);
-            let (known, unknown) = (("ada.colleague", 401), format!("ida{round}.colleague"));
-            names.push(pair(&place, turn, known, &unknown).await);
-            // What is refused before any password is hashed can be told apart: the comparison can fail.
-            let nonsense = ("ada@colleagues.example", 422);
-            control.push(
-                pair(
-                    &place,
-                    turn,
-                    nonsense,
-                    &format!("eve{round}@colleagues.example"),
-                )
-                .await,
-            );
+            people.push(pair(&world, &place, turn, &by_address, &unknown).await);
+            names.push(pair(&world, &place, turn, &by_name, &nameless).await);
+            control.push(pair(&world, &place, turn, &nonsense, &other).await);
         }
         world.wait_hours(25).await;
     }
-    assert!(deviation(&control).abs() > DIFFERENT);
-    for sample in [people, names] {
-        let deviation = deviation(&sample);
-        assert!(deviation.abs() < DIFFERENT, "{deviation}");
+    alike([people, names], &control);
+}
+
+#[tokio::test]
+async fn the_time_of_asking_for_a_new_password_does_not_tell_whether_there_is_such_a_person() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let _ = company.owner.colleague("ada", "limited", &[]).await;
+    let pending = json!({ "email": "pia@colleagues.example", "invite": true });
+    let _ = company.owner.add(pending).await;
+    let asked = |login: &str| new_password(login, 202);
+    let (mut people, mut invited, mut control) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..16 {
+        let unknown = asked(&format!("i{round:02}@colleagues.example"));
+        let other = asked(&format!("e{round:02}@colleagues.example"));
+        let third = asked(&format!("o{round:02}@colleagues.example"));
+        let (known, pending) = (
+            asked("ada@colleagues.example"),
+            asked("pia@colleagues.example"),
+        );
+        // What is refused before anything is read can be told apart.
+        let nonsense = new_password("", 422);
+        for turn in 0..4 {
+            // Few enough from each place, and of each login, that nobody has to wait.
+            let place = world.nobody_at(&format!("127.1.{}.{}", round + 1, turn + 1));
+            people.push(pair(&world, &place, turn, &known, &unknown).await);
+            invited.push(pair(&world, &place, turn, &pending, &other).await);
+            control.push(pair(&world, &place, turn, &nonsense, &third).await);
+        }
+        world.wait_hours(1).await;
     }
+    let mails = world.mails_to("ada@colleagues.example").await.len();
+    assert!(
+        mails > 16,
+        "{mails}: somebody is looked up in the background"
+    );
+    alike([people, invited], &control);
 }
 
 #[test]

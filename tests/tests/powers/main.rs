@@ -34,6 +34,7 @@ async fn everybody_may_what_the_table_says_and_nothing_else() {
         "sub-account",
         "import",
         "export",
+        "export of the audit trail",
     ] {
         make_thing(&scene, thing).await;
     }

@@ -104,12 +104,20 @@ impl Operation {
         } else {
             request.json(&body)
         };
-        let request = if matches!(method, Method::PUT | Method::PATCH) {
-            request.header("If-Match", version(scene, actor, target, &path).await)
-        } else {
-            request
-        };
-        actor.actor.send(request).await
+        if !matches!(method, Method::PUT | Method::PATCH) {
+            return actor.actor.send(request).await;
+        }
+        let version = version(scene, actor, target, &path).await;
+        let request = request.header("If-Match", &version);
+        let mut answer = actor.actor.send(request).await;
+        let now = answer
+            .headers
+            .get("etag")
+            .and_then(|etag| etag.to_str().ok());
+        if now == Some(version.as_str()) {
+            answer.body = json!({ "outcomes": [{ "outcome": "unchanged" }] });
+        }
+        answer
     }
 }
 
@@ -131,12 +139,32 @@ const LINK: Body = |_, _, _| json!({ "token": "no link" });
 
 /// An owner of the target's company did this to the target before.
 macro_rules! before {
-    ($path:expr $(, $more:literal: $value:expr)?) => {
+    ($path:expr) => {
         |scene, target| {
             Box::pin(async move {
                 let owner = scene.owner_of(target);
-                let body = json!({ "users": [target.id] $(, $more: $value)? });
+                let body = json!({ "users": [target.id] });
                 let _ = owner.post($path, body).await.expect(200);
+            })
+        }
+    };
+}
+
+/// Support did this to the target before.
+macro_rules! by_support {
+    ($action:expr) => {
+        |scene, target| Box::pin(scene.support(json!({ "action": $action }), target))
+    };
+}
+
+/// The target is among those of a thing: its owner did this before, where the company has the thing.
+macro_rules! among {
+    ($thing:literal, $path:literal) => {
+        |scene, target| {
+            Box::pin(async move {
+                let path = format!($path, scene.thing($thing));
+                let users = json!({ "users": [target.id] });
+                let _ = scene.owner_of(target).post(&path, users).await;
             })
         }
     };
@@ -146,6 +174,13 @@ macro_rules! before {
 macro_rules! active {
     () => {
         |scene, target| Box::pin(scene.activate(target))
+    };
+}
+
+/// A change of the target's address waits to be confirmed.
+macro_rules! moving {
+    () => {
+        |scene, target| Box::pin(scene.move_address(target))
     };
 }
 
@@ -235,6 +270,11 @@ pub const OPERATIONS: &[Operation] = &[
     .doing("into a customer's account"),
     Operation::plain(
         "POST /v1/users",
+        |scene, actor, _| json!({ "external_id": new_name(actor, "O"), "account": scene.thing("spare account") }),
+    )
+    .doing("into another customer's account"),
+    Operation::plain(
+        "POST /v1/users",
         |_, actor, _| json!({ "external_id": new_name(actor, "M"), "class": "standard", "roles": ["user_manager"] }),
     )
     .doing("a user manager"),
@@ -272,6 +312,18 @@ pub const OPERATIONS: &[Operation] = &[
     .doing("the roles: a licence manager"),
     Operation::on_target(
         "PATCH /v1/users/{id}",
+        |scene, _, _| json!({ "class": "standard", "roles": ["account_owner"], "account": scene.thing("account") }),
+    )
+    .doing("the roles: an account owner"),
+    Operation::on_target(
+        "PATCH /v1/users/{id}",
+        |_, actor, target| json!({ "email": format!("{}.{}@moved.example", plain(actor.name), &target.id[4..]) }),
+    )
+    .doing("the address, before activation"),
+    Operation::on_target("PATCH /v1/users/{id}", |_, _, _| json!({ "modules": { "maps": "edit" } }))
+        .doing("the modules"),
+    Operation::on_target(
+        "PATCH /v1/users/{id}",
         |scene, _, _| json!({ "scope": { "all": false, "groups": [scene.thing("group")] } }),
     )
     .doing("the scope"),
@@ -280,8 +332,13 @@ pub const OPERATIONS: &[Operation] = &[
         |scene, _, _| json!({ "account": scene.thing("account") }),
     )
     .doing("the account"),
+    Operation::on_target(
+        "PATCH /v1/users/{id}",
+        |scene, _, _| json!({ "account": scene.thing("spare account") }),
+    )
+    .doing("the account: another customer's"),
     Operation::on_target("POST /v1/users/suspend", USERS),
-    Operation::on_target("POST /v1/users/reactivate", USERS).after(before!("/v1/users/suspend")),
+    Operation::on_target("POST /v1/users/reactivate", USERS).after(by_support!("suspend")),
     Operation::on_target(
         "POST /v1/users/{id}/delete",
         |_, _, target| json!({ "confirm": target.email }),
@@ -290,13 +347,13 @@ pub const OPERATIONS: &[Operation] = &[
         "POST /v1/users/delete",
         |_, _, target| json!({ "users": [target.id], "confirm": 1 }),
     ),
-    Operation::on_target("POST /v1/users/restore", USERS).after(before!("/v1/users/delete", "confirm": 1)),
+    Operation::on_target("POST /v1/users/restore", USERS).after(by_support!("delete")),
     Operation::on_target("POST /v1/users/{id}/email", |_, actor, target| {
         let name = plain(actor.name);
         json!({ "email": format!("{name}.{}@elsewhere.example", &target.id[4..]) })
     })
     .after(active!()),
-    Operation::on_target("DELETE /v1/users/{id}/email", NOTHING).after(active!()),
+    Operation::on_target("DELETE /v1/users/{id}/email", NOTHING).after(moving!()),
     Operation::on_target("POST /v1/users/{id}/password-reset", EMPTY).after(active!()),
     // Invitations and licences
     Operation::on_target("POST /v1/invitations", USERS),
@@ -306,10 +363,33 @@ pub const OPERATIONS: &[Operation] = &[
         json!({ "person": { "email": email }, "account": account })
     })
     .doing("a client with a new account"),
+    Operation::plain("POST /v1/invitations", |scene, actor, _| {
+        let email = format!("{}@workers.example", plain(actor.name));
+        let account = json!({ "kind": "employee", "name": new_name(actor, "E"), "parent": scene.thing("account") });
+        json!({ "person": { "email": email }, "account": account })
+    })
+    .doing("an employee with a new sub-account"),
+    Operation::plain("POST /v1/invitations", |scene, actor, _| {
+        let email = format!("{}@rivals.example", plain(actor.name));
+        json!({ "person": { "email": email, "account": scene.thing("spare account") } })
+    })
+    .doing("into another customer's account"),
+    Operation::plain("POST /v1/invitations", |_, actor, _| {
+        let email = format!("{}@chiefs.example", plain(actor.name));
+        json!({ "person": { "email": email, "class": "owner" } })
+    })
+    .doing("an owner"),
+    Operation::plain("POST /v1/invitations", |_, actor, _| {
+        let email = format!("{}@staff.example", plain(actor.name));
+        json!({ "person": { "email": email, "class": "standard", "roles": ["user_manager"] } })
+    })
+    .doing("a user manager"),
     Operation::on_target("POST /v1/invitations/resend", USERS).after(before!("/v1/invitations")),
     Operation::on_target("POST /v1/invitations/revoke", USERS).after(before!("/v1/invitations")),
     Operation::on_target("POST /v1/products/{id}/assign", USERS).with("product"),
-    Operation::on_target("POST /v1/products/{id}/unassign", USERS).with("product"),
+    Operation::on_target("POST /v1/products/{id}/unassign", USERS)
+        .with("product")
+        .after(among!("product", "/v1/products/{}/assign")),
     // Imports and exports
     Operation::plain(
         "POST /v1/imports",
@@ -328,15 +408,27 @@ pub const OPERATIONS: &[Operation] = &[
     .doing("of the audit trail"),
     Operation::plain("GET /v1/exports", NOTHING),
     Operation::of_thing("GET /v1/exports/{id}", "export", NOTHING),
+    Operation::of_thing("GET /v1/exports/{id}", "export of the audit trail", NOTHING)
+        .doing("of the audit trail"),
     // The company
     Operation::plain(
         "PATCH /v1/tenant",
         |_, actor, _| json!({ "name": new_name(actor, "C") }),
     ),
     Operation::plain(
+        "PATCH /v1/tenant",
+        |_, actor, _| json!({ "policy": { "invitation_ttl_hours": 24 + actor.name.len() } }),
+    )
+    .doing("its policy"),
+    Operation::plain(
         "POST /v1/roles",
         |_, actor, _| json!({ "name": new_name(actor, "R"), "permissions": ["users.read"] }),
     ),
+    Operation::plain(
+        "POST /v1/roles",
+        |_, actor, _| json!({ "name": new_name(actor, "R3"), "permissions": ["audit.read", "users.delete"] }),
+    )
+    .doing("that permits more"),
     Operation::of_thing(
         "PUT /v1/roles/{id}",
         "role",
@@ -352,7 +444,9 @@ pub const OPERATIONS: &[Operation] = &[
         |_, actor, _| json!({ "name": new_name(actor, "G2") }),
     ),
     Operation::on_target("POST /v1/groups/{id}/add", USERS).with("group"),
-    Operation::on_target("POST /v1/groups/{id}/remove", USERS).with("group"),
+    Operation::on_target("POST /v1/groups/{id}/remove", USERS)
+        .with("group")
+        .after(among!("group", "/v1/groups/{}/add")),
     Operation::plain(
         "POST /v1/accounts",
         |_, actor, _| json!({ "kind": "client", "name": new_name(actor, "A"), "holder": { "kind": "consumer" } }),
@@ -362,11 +456,22 @@ pub const OPERATIONS: &[Operation] = &[
         |scene, actor, _| json!({ "kind": "subsidiary", "name": new_name(actor, "S"), "parent": scene.thing("account"), "holder": { "kind": "consumer" } }),
     )
     .doing("a sub-account"),
+    Operation::plain(
+        "POST /v1/accounts",
+        |scene, actor, _| json!({ "kind": "subsidiary", "name": new_name(actor, "O"), "parent": scene.thing("spare account"), "holder": { "kind": "consumer" } }),
+    )
+    .doing("a sub-account of another customer"),
     Operation::of_thing(
         "PATCH /v1/accounts/{id}",
         "account",
         |_, actor, _| json!({ "name": new_name(actor, "A2") }),
     ),
+    Operation::of_thing(
+        "PATCH /v1/accounts/{id}",
+        "spare account",
+        |_, actor, _| json!({ "name": new_name(actor, "A3") }),
+    )
+    .doing("of another customer"),
     Operation::of_thing(
         "POST /v1/accounts/{id}/rates",
         "account",
@@ -378,7 +483,10 @@ pub const OPERATIONS: &[Operation] = &[
         |_, _, _| json!({ "per_kwh": "0.31", "from": "2026-04-01" }),
     )
     .doing("of a sub-account"),
-    Operation::of_thing("DELETE /v1/accounts/{id}", "spare account", NOTHING),
+    Operation::of_thing("DELETE /v1/accounts/{id}", "account", NOTHING).doing("with users in it"),
+    Operation::of_thing("DELETE /v1/accounts/{id}", "sub-account", NOTHING).doing("a sub-account"),
+    Operation::of_thing("DELETE /v1/accounts/{id}", "spare account", NOTHING)
+        .doing("of another customer"),
     Operation::of_thing("DELETE /v1/groups/{id}", "spare group", NOTHING),
     Operation::of_thing("DELETE /v1/roles/{id}", "spare role", NOTHING),
     Operation::plain("DELETE /v1/sessions/current", NOTHING),
@@ -403,6 +511,7 @@ pub async fn make_thing(scene: &Scene<'_>, name: &'static str) {
         ),
         "import" => ("/v1/imports", json!({ "file_name": "users.csv" })),
         "export" => ("/v1/exports", json!({ "format": "csv" })),
+        "export of the audit trail" => ("/v1/exports", json!({ "format": "csv", "of": "audit" })),
         _ => return,
     };
     let answer = scene.company.owner.post(path, body).await;

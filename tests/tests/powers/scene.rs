@@ -10,10 +10,12 @@ use serde_json::{Value, json};
 
 use super::operations::Operation;
 
-/// On whom things are done: users of each class, a customer's driver, the actor, and another tenant's user.
-pub const TARGETS: [&str; 6] = [
+/// On whom things are done: users of each class, one of class standard who holds what few others do, a customer's driver,
+/// the actor, and another tenant's user.
+pub const TARGETS: [&str; 7] = [
     "owner",
     "standard",
+    "auditor",
     "limited",
     "customer",
     "self",
@@ -22,6 +24,9 @@ pub const TARGETS: [&str; 6] = [
 
 /// Who comes from another company.
 pub const STRANGER: &str = "other tenant's owner";
+
+/// A customer's person who manages users, as far as a fleet.
+const CLERK: &str = "clerk of a customer";
 
 /// Somebody who tries.
 pub struct Named<'w> {
@@ -83,6 +88,9 @@ impl<'w> Scene<'w> {
         let account = text(&account["id"]);
         let role = json!({ "name": "Dispatcher", "permissions": ["users.read", "users.write"] });
         let role = owner.post("/v1/roles", role).await.expect(201);
+        let office = json!({ "name": "Office", "permissions": ["groups.manage", "roles.manage", "tenant.manage"] });
+        let office = owner.post("/v1/roles", office).await.expect(201);
+        let office = text(&office["id"]);
         let group = json!({ "kind": "fleet", "name": "North" });
         let group = owner.post("/v1/groups", group).await.expect(201);
         things.insert("account", account.clone());
@@ -90,13 +98,14 @@ impl<'w> Scene<'w> {
         things.insert("group", text(&group["id"]));
 
         let mut actors = Vec::new();
-        let colleagues: [(&'static str, &str, Vec<&str>, Option<&str>); 11] = [
+        let colleagues: [(&'static str, &str, Vec<&str>, Option<&str>); 13] = [
             ("owner", "owner", vec![], None),
             ("user_manager", "standard", vec!["user_manager"], None),
             ("licence_manager", "standard", vec!["licence_manager"], None),
             ("account_manager", "standard", vec!["account_manager"], None),
             ("auditor", "standard", vec!["auditor"], None),
             ("defined role", "standard", vec![&things["role"]], None),
+            ("office", "standard", vec![&office], None),
             ("standard", "standard", vec![], None),
             ("limited", "limited", vec![], None),
             (
@@ -106,10 +115,18 @@ impl<'w> Scene<'w> {
                 Some(&account),
             ),
             ("driver", "limited", vec!["driver"], Some(&account)),
+            (CLERK, "standard", vec!["user_manager"], Some(&account)),
             ("suspended", "standard", vec!["user_manager"], None),
         ];
         for (name, class, roles, account) in colleagues {
             let actor = colleague(world, owner, name, class, &roles, account).await;
+            if name == CLERK {
+                let path = format!("/v1/users/{}", actor.user);
+                let scope = json!({ "scope": { "groups": [things["group"]] } });
+                let version = owner.show(&actor.user).await["version"].as_u64();
+                let scoped = owner.patch(&path, version.unwrap(), scope).await;
+                let _ = scoped.expect(200);
+            }
             actors.push(Named::of(name, actor));
         }
         let deleted = colleague(world, owner, "deleted", "standard", &["user_manager"], None).await;
@@ -194,6 +211,28 @@ impl<'w> Scene<'w> {
         }
     }
 
+    /// Has support do something to the target: with owners it can, too.
+    pub async fn support(&self, mut order: Value, target: &Target) {
+        let company = if target.elsewhere {
+            &self.elsewhere
+        } else {
+            &self.company
+        };
+        order["reference"] = json!(format!("{} {}", text(&order["action"]), target.id));
+        order["tenant"] = json!(company.tenant);
+        order["user"] = json!(target.id);
+        let answer = self.world.stack.invoke("support", order).await.unwrap();
+        assert!(answer["operation"].is_string(), "{answer}");
+    }
+
+    /// Has support start a change of the address of the target, who is active.
+    pub async fn move_address(&self, target: &Target) {
+        self.activate(target).await;
+        let email = format!("{}@moving.example", &target.id[4..]);
+        let order = json!({ "action": "set_email", "email": email });
+        self.support(order, target).await;
+    }
+
     /// Has the target take up an invitation.
     pub async fn activate(&self, target: &Target) {
         let owner = self.owner_of(target);
@@ -213,6 +252,7 @@ impl<'w> Scene<'w> {
         let mut form = json!({ "email": email, "last_name": "Target" });
         match target {
             "owner" | "standard" | "limited" => form["class"] = target.into(),
+            "auditor" => (form["class"], form["roles"]) = ("standard".into(), json!(["auditor"])),
             "customer" => form["account"] = self.thing("account").into(),
             _ => {}
         }

@@ -1,12 +1,9 @@
-//! The main job as one story: from support's order to the exported list.
-#![expect(
-    clippy::unwrap_used,
-    clippy::too_many_lines,
-    reason = "a story is told in one go"
-)]
+//! The main job: from support's order to the exported list.
 
 use muster_tests::world::{World, text};
-use serde_json::{Value, json};
+use serde_json::json;
+
+use crate::names;
 
 const USERS: &str = "External ID;Email;First Name;Last Name;Phone Number\n\
     D-1;ada@drivers.example;Ada;Lovelace;+4915112345678\n\
@@ -180,15 +177,6 @@ async fn a_company_goes_from_its_order_to_the_exported_list() {
             _ => assert!(file.starts_with(b"PK\x03\x04"), "a workbook is a zip file"),
         }
     }
-}
-
-fn names(page: &Value) -> Vec<String> {
-    page["users"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|user| text(&user["name"]))
-        .collect()
 }
 
 /// Ids are new in each run.
