@@ -178,6 +178,13 @@ test('the owner of an account sees it and what is below, and agrees on rates wit
   await page.getByRole('dialog').getByLabel('Amount per kWh').fill('0.4');
   await page.getByRole('dialog').getByRole('button', { name: 'Add a rate' }).click();
   await expect(page.getByText('€0.40 per kWh')).toBeVisible();
+  // Whom one invites from an account's page comes into that account.
+  await page.getByRole('button', { name: 'Invite', exact: true }).click();
+  const dialog = page.getByRole('dialog', { name: 'Invite a user' });
+  await dialog.getByLabel('E-mail address').fill('gus@wheels.example');
+  await dialog.getByRole('button', { name: 'Send invitation' }).click();
+  await expect(page.getByText('gus@wheels.example').first()).toBeVisible();
+  expect((await stack.mail('gus@wheels.example')).text).toContain('Eastwind Freight');
 });
 
 test('who does not manage accounts is not shown them', async ({ page, stack, company, signIn, look }) => {

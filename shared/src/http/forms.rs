@@ -21,13 +21,10 @@ use crate::error::ApiError;
 #[serde(default, deny_unknown_fields)]
 pub struct ScopeForm {
     /// Everything.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub all: bool,
     /// Whoever is in one of these groups: ids, at most 50.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,
     /// Single users: ids, at most 50.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub users: Vec<String>,
 }
 
