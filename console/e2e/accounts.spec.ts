@@ -18,7 +18,7 @@ test('an account manager makes a client, and is told what is wrong where it is',
   await company.add({ email: 'mara@northwind.example', first_name: 'Mara', class: 'standard', roles: ['account_manager'], invite: true });
   await stack.activate('mara@northwind.example', 'mara');
   await signIn('mara');
-  await page.getByRole('link', { name: 'Accounts' }).click();
+  await page.getByRole('navigation').getByRole('link', { name: 'Accounts' }).click();
   await expect(page.getByRole('heading', { name: 'No accounts yet' })).toBeVisible();
   await look('accounts-none');
 
@@ -161,7 +161,7 @@ test('the owner of an account sees it and what is below, and agrees on rates wit
   await company.add({ email: 'nora@wheels.example', first_name: 'Nora', class: 'standard', roles: ['account_owner'], account: own, invite: true });
   await stack.activate('nora@wheels.example', 'nora');
   await signIn('nora');
-  await page.getByRole('link', { name: 'Accounts' }).click();
+  await page.getByRole('navigation').getByRole('link', { name: 'Accounts' }).click();
   await expect(page.getByRole('link', { name: 'Grace Hopper' })).toBeVisible();
   await expect(page.getByText('Somebody else')).toHaveCount(0);
   await expect(page.getByRole('button', { name: 'New client' })).toHaveCount(0);
@@ -191,8 +191,8 @@ test('who does not manage accounts is not shown them', async ({ page, stack, com
   await company.add({ email: 'aaron@northwind.example', first_name: 'Aaron', class: 'standard', roles: ['auditor'], invite: true });
   await stack.activate('aaron@northwind.example', 'aaron');
   await signIn('aaron');
-  await expect(page.getByRole('link', { name: 'Groups' })).toBeVisible();
-  await expect(page.getByRole('link', { name: 'Accounts' })).toHaveCount(0);
+  await expect(page.getByRole('navigation').getByRole('link', { name: 'Groups' })).toBeVisible();
+  await expect(page.getByRole('navigation').getByRole('link', { name: 'Accounts' })).toHaveCount(0);
   await page.goto('/accounts');
   await expect(page.getByRole('heading', { name: 'You may not see this' })).toBeVisible();
 

@@ -17,7 +17,7 @@ test('somebody finds out who changed what', async ({ page, stack, signIn, look }
   });
 
   await signIn(company.owner);
-  await page.getByRole('link', { name: 'Audit' }).click();
+  await page.getByRole('navigation').getByRole('link', { name: 'Audit' }).click();
   await expect(entries(page).first()).toContainText('Role changed');
   await expect(entries(page).first()).toContainText('Olga Owner');
   await expect(entries(page).filter({ hasText: 'Company set up' })).toContainText('Support');
@@ -165,7 +165,7 @@ test('who may not read the trail does not see it; without an answer one can try 
   await company.add(mia);
   await stack.activate('mia@denied.example', 'mia.denied');
   await signIn('mia@denied.example');
-  await expect(page.getByRole('link', { name: 'Audit' })).toHaveCount(0);
+  await expect(page.getByRole('navigation').getByRole('link', { name: 'Audit' })).toHaveCount(0);
   await page.goto('/audit');
   await expect(page.getByRole('heading', { name: 'You may not see this' })).toBeVisible();
   await page.getByRole('button', { name: /^Your account/ }).click();

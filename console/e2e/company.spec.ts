@@ -3,7 +3,7 @@ import { expect, test } from './fixtures';
 test('an owner changes settings; what is not saved is told, also on leaving', async ({ page, stack, signIn, look }) => {
   const company = await stack.company('Northwind Settings');
   await signIn(company.owner);
-  await page.getByRole('link', { name: 'Company settings' }).click();
+  await page.getByRole('navigation').getByRole('link', { name: 'Company settings' }).click();
   await expect(page.getByLabel('Name', { exact: true })).toHaveValue('Northwind Settings');
   const phone = page.getByRole('group', { name: 'Phone numbers' });
   await expect(phone.getByRole('radio', { name: 'International' })).toBeChecked();
@@ -21,7 +21,7 @@ test('an owner changes settings; what is not saved is told, also on leaving', as
   await page.getByLabel('Life of an activation link').fill('72');
   await expect(page.getByText('That is 3 days.')).toBeVisible();
 
-  await page.getByRole('link', { name: 'Roles' }).click();
+  await page.getByRole('navigation').getByRole('link', { name: 'Roles' }).click();
   const leave = page.getByRole('dialog', { name: 'Leave without saving?' });
   await leave.getByRole('button', { name: 'Cancel' }).click();
   await expect(page).toHaveURL('/company');
@@ -43,7 +43,7 @@ test('an owner changes settings; what is not saved is told, also on leaving', as
 
   // Changed and given up: nothing is asked any more.
   await phone.getByRole('radio', { name: 'International' }).check();
-  await page.getByRole('link', { name: 'Roles' }).click();
+  await page.getByRole('navigation').getByRole('link', { name: 'Roles' }).click();
   await leave.getByRole('button', { name: 'Leave without saving' }).click();
   await expect(page).toHaveURL('/roles');
   await page.goBack();
@@ -108,7 +108,7 @@ test('a refusal stands beside its field; who may not change settings does not se
   await page.getByRole('button', { name: /^Your account/ }).click();
   await page.getByRole('menuitem', { name: 'Sign out' }).click();
   await signIn('adam@refused.example');
-  await expect(page.getByRole('link', { name: 'Company settings' })).toHaveCount(0);
+  await expect(page.getByRole('navigation').getByRole('link', { name: 'Company settings' })).toHaveCount(0);
   await page.goto('/company');
   await expect(page.getByRole('heading', { name: 'You may not see this' })).toBeVisible();
 });

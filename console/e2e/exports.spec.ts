@@ -20,7 +20,7 @@ test('who may not export has no such page', async ({ page, company, stack, signI
   await company.add({ email: 'lou@limited.example', invite: true });
   await stack.activate('lou@limited.example', 'lou.limited');
   await signIn('lou.limited');
-  await expect(page.getByRole('link', { name: 'Exports' })).toHaveCount(0);
+  await expect(page.getByRole('navigation').getByRole('link', { name: 'Exports' })).toHaveCount(0);
   await page.goto('/exports');
   await expect(page.getByRole('heading', { name: 'You may not see this' })).toBeVisible();
 });

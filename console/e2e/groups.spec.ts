@@ -10,7 +10,7 @@ test('an administrator makes a fleet, puts users into it, and takes them out', a
   await company.add({ kind: 'vehicle', external_id: 'Truck 7' });
   await company.add({ first_name: 'Ada', last_name: 'Lovelace', external_id: 'D-1' });
   await signIn(company.owner);
-  await page.getByRole('link', { name: 'Groups' }).click();
+  await page.getByRole('navigation').getByRole('link', { name: 'Groups' }).click();
   await expect(page.getByRole('heading', { name: 'No fleets' })).toBeVisible();
   await look('groups-none');
 

@@ -15,7 +15,7 @@ test('a licence manager sees who holds a product, takes a licence back, and give
   await company.add({ first_name: 'Grace', last_name: 'Hopper', external_id: 'D-2' });
 
   await signIn('lee');
-  await page.getByRole('link', { name: 'Licences' }).click();
+  await page.getByRole('navigation').getByRole('link', { name: 'Licences' }).click();
   await expect(page.getByRole('meter', { name: 'MileOn' })).toHaveAttribute('aria-valuenow', '2');
   await expect(page.getByText('2 of 10 in use')).toBeVisible();
   await expect(page.getByText('8 seats left')).toBeVisible();

@@ -6,7 +6,7 @@ const cell = (page: import('@playwright/test').Page, permission: string, column:
 test('an owner defines a role, changes it and deletes it', async ({ page, stack, signIn, look }) => {
   const company = await stack.company('Northwind Roles');
   await signIn(company.owner);
-  await page.getByRole('link', { name: 'Roles' }).click();
+  await page.getByRole('navigation').getByRole('link', { name: 'Roles' }).click();
   await expect(page.getByRole('columnheader', { name: /Account manager/ })).toBeVisible();
   await expect(page.getByRole('columnheader', { name: /User manager/ })).toContainText('Built in');
   await expect(cell(page, 'Invite users', 0)).toHaveText('Yes');
@@ -133,7 +133,7 @@ test('nobody gives what they do not hold, nor changes what they have; who may no
   await page.getByLabel('E-mail address or username').fill('adam@reach.example');
   await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
   await page.keyboard.press('Enter');
-  await page.getByRole('link', { name: 'Roles' }).click();
+  await page.getByRole('navigation').getByRole('link', { name: 'Roles' }).click();
   await expect(page.getByRole('columnheader', { name: /Host/ })).toBeVisible();
   await expect(page.getByRole('button', { name: 'New role' })).toHaveCount(0);
   await expect(page.getByRole('button', { name: /^Actions for/ })).toHaveCount(0);

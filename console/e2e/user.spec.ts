@@ -15,7 +15,8 @@ async function choose(panel: Locator, action: string): Promise<void> {
   await panel.getByRole('menuitem', { name: action }).click();
 }
 
-test('a person is added with a licence, and invited at once', async ({ page, company, signIn, look }) => {
+test('a person is added with a licence, and invited at once', async ({ page, stack, signIn, look }) => {
+  const company = await stack.company('Northwind Haulage');
   await company.post('/v1/groups', { kind: 'fleet', name: 'Fleet North' });
   await signIn(company.owner);
   await page.goto('/users');

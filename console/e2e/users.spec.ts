@@ -20,7 +20,7 @@ async function fleet(stack: Stack): Promise<Company> {
 const row = (page: Page, name: string) => page.getByRole('row').filter({ hasText: name });
 
 async function toUsers(page: Page): Promise<void> {
-  await page.getByRole('link', { name: 'Users' }).click();
+  await page.getByRole('navigation').getByRole('link', { name: 'Users' }).click();
   await expect(page.getByRole('heading', { name: 'Users', level: 1 })).toBeVisible();
 }
 
