@@ -77,7 +77,8 @@ test('a vehicle is added after another, and what is cancelled leaves nothing', a
   await expect(dialog.getByRole('radio', { name: 'Person' })).toBeChecked();
 });
 
-test('the panel tells of licences, the invitation, what is seen, and the history', async ({ page, company, stack, signIn, look }) => {
+test('the panel tells of licences, the invitation, what is seen, and the history', async ({ page, stack, signIn, look }) => {
+  const company = await stack.company('Northwind Haulage');
   const products = [company.products[1]];
   const form = { email: 'dana@panel.example', first_name: 'Dana', last_name: 'Driver', products, invite: true };
   const id = await company.add({ ...form, phone: '+4915112345678' });

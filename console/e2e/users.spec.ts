@@ -352,7 +352,8 @@ test('100,000 users scroll smoothly, to the very last, and can all be selected',
   }).toPass({ intervals: [50], timeout: 120_000 });
   info.annotations.push({ type: 'to the last of 100,000', description: `${((Date.now() - begun) / 1000).toFixed(1)} s` });
   await expect(page.getByText('100,000 users')).toBeVisible();
-  expect(asked()).toBe(total / 200);
+  // Each page once; those in sight may be read anew when what is known of them has grown old.
+  expect(asked()).toBeLessThan(total / 200 + 10);
   expect(await drawn()).toBeLessThan(60);
   report('frames, all read', await scroll(-150, 120));
 
