@@ -96,7 +96,7 @@ struct ActorView {
     kind: String,
     /// Its id, where it has one.
     id: Option<String>,
-    /// What the user is called, while there is one.
+    /// What the user is called, while there is one; of support, its order.
     name: Option<String>,
 }
 
@@ -308,7 +308,10 @@ impl From<Trail> for AuditPage {
             actor: ActorView {
                 kind: entry.actor.kind().to_owned(),
                 id: entry.actor.id().map(str::to_owned),
-                name: entry.actor.id().and_then(|id| names.get(id).cloned()),
+                name: match entry.actor.id() {
+                    Some(id) => names.get(id).cloned(),
+                    None => entry.actor.reference().map(str::to_owned),
+                },
             },
             operation: entry.operation,
             targets: entry.targets.into_iter().map(target).collect(),

@@ -74,7 +74,7 @@ fn cells<'a>(trail: &'a Trail, entry: &'a Listed, target: &'a Told) -> [Cell<'a>
         Cell::from(entry.id.as_str()),
         Cell::from(entry.actor.kind()),
         Cell::from(actor),
-        Cell::from(actor.and_then(name)),
+        Cell::from(actor.and_then(name).or(entry.actor.reference())),
         Cell::from(entry.operation.as_str()),
         Cell::from(target.id.as_str()),
         Cell::from(name(&target.id)),

@@ -68,8 +68,16 @@ impl Actor {
             | Self::Recipient { id }
             | Self::App { id } => Some(id.as_str()),
             Self::Import { id } => Some(id.as_str()),
+            Self::Support { .. } | Self::Schedule => None,
+        }
+    }
+
+    /// The order that it was carried out for, where support did it.
+    #[must_use]
+    pub fn reference(&self) -> Option<&str> {
+        match self {
             Self::Support { reference } => reference.as_deref(),
-            Self::Schedule => None,
+            _ => None,
         }
     }
 

@@ -136,6 +136,11 @@ async fn a_dropped_file_acts_by_itself_and_support_is_named() {
     by_file.sort_unstable();
     assert_eq!(by_file, ["imports.commit", "imports.drop", "users.import"]);
     let by_support = trail(&company.owner, "actor=support").await;
+    let actor = &by_support[0]["actor"];
+    assert_eq!(
+        (&actor["id"], &actor["name"]),
+        (&Value::Null, &json!("Acme"))
+    );
     assert_eq!(operations(&by_support), ["tenants.provision"]);
 }
 
