@@ -1,11 +1,13 @@
 # Everything that is done with Muster; `make run` and `make test` do all the set-up themselves.
-.PHONY: run console test lint test-console e2e lighthouse check openapi bench
+.PHONY: run console test lint test-console e2e lighthouse screenshots check openapi bench
 
 # What the console is built from, and what it is built into.
 CONSOLE_SOURCES := $(shell find console/src console/public console/scripts -type f -not -name schema.d.ts 2>/dev/null) \
 	console/index.html console/package.json console/vite.config.ts console/svelte.config.js console/tsconfig.json openapi.json
 CONSOLE_BUILT := console/dist/index.html
 CONSOLE_MODULES := console/node_modules/.package-lock.json
+# Names the local stack that the browser tests start.
+WITH_LOCAL = MUSTER_LOCAL="$$(cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/ci/muster-local"
 
 # The local stack: console, API, mails, S3 and all functions in one process. ARGS="--memory --listen 127.0.0.1:0" and the
 # like. Without Node.js it starts all the same, and says how to get the console.
@@ -40,7 +42,12 @@ test-console: $(CONSOLE_MODULES)
 # measures it, which is no test because a busy machine makes it slow, and fetches Lighthouse from npm.
 e2e lighthouse: console
 	cargo build --locked --profile ci --package muster-local --bin muster-local
-	cd console && MUSTER_LOCAL="$$(cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/ci/muster-local" npm run $@
+	cd console && $(WITH_LOCAL) npm run $@
+
+# The pictures in the README: made anew by the story that the browser tests tell.
+screenshots: console
+	cargo build --locked --profile ci --package muster-local --bin muster-local
+	cd console && $(WITH_LOCAL) MUSTER_SCREENSHOTS=../docs/screenshots npm run e2e -- story.spec.ts
 
 # Gates that need further tools: cargo-deny (licences, sources, bans; advisories where its database can be reached).
 check: test

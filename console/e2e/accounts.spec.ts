@@ -131,7 +131,7 @@ test('the tree is gone through by keyboard, searched, and of two who edit the se
   await link('Fast Wheels').click();
   await page.getByRole('button', { name: 'Edit' }).click();
   const edit = page.getByRole('dialog', { name: 'Edit Fast Wheels' });
-  const token = await stack.token(company.owner, company.id);
+  const token = await company.token();
   const faster = await fetch(`${stack.url}/v1/accounts/${String(id)}`, {
     method: 'PATCH',
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'if-match': `"${String(version)}"` },

@@ -9,7 +9,7 @@ test('somebody finds out who changed what', async ({ page, stack, signIn, look }
   const ada = await company.add({ email: 'ada@audit.example', first_name: 'Ada', last_name: 'Lovelace', roles: ['driver'] });
   await company.add({ external_id: 'T-1', kind: 'vehicle', products: [company.products[1]] });
   const role = await company.post('/v1/roles', { name: 'Dispatcher', permissions: ['users.read', 'users.invite'] });
-  const token = await stack.token(company.owner);
+  const token = await company.token();
   await fetch(`${stack.url}/v1/roles/${String(role['id'])}`, {
     method: 'PUT',
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'if-match': '"1"' },

@@ -84,7 +84,7 @@ test('a taken name is said at its field, and of two who rename the second sees b
   await expect(page.getByText('This name is taken.')).toBeVisible();
   await expect(name).toBeFocused();
 
-  const token = await stack.token(company.owner, company.id);
+  const token = await company.token();
   const faster = await fetch(`${stack.url}/v1/groups/${String(id)}`, {
     method: 'PUT',
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'if-match': `"${String(version)}"` },

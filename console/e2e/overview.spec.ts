@@ -49,15 +49,14 @@ test('the numbers of a company lead to the users behind them', async ({ page, st
     await stack.post('/v1/users', { email, first_name: 'Ida', invite: true }, token);
     await stack.mail(email);
   };
-  const owner = () => stack.token(company.owner, company.id);
-  await invite(await owner(), 'expired');
+  await invite(await company.token(), 'expired');
   await stack.wait(25 * HOUR);
-  let token = await owner();
+  let token = await company.token();
   for (const name of ['bounced', 'spam', 'ending']) await invite(token, name);
   await stack.post('/local/ses-events', { to: 'bounced@numbers.example', type: 'Bounce' });
   await stack.post('/local/ses-events', { to: 'spam@numbers.example', type: 'Complaint' });
   await stack.wait(19 * HOUR);
-  token = await owner();
+  token = await company.token();
   await invite(token, 'good');
   const add = async (kind: string, external_id: string) =>
     String((await stack.post('/v1/users', { kind, external_id }, token))['id']);

@@ -24,6 +24,8 @@ export const PASSWORD = 'correct horse battery staple';
 
 const BINARY = process.env['MUSTER_LOCAL'] ?? '../target/debug/muster-local';
 const PATIENCE_MS = 30_000;
+/** An access token is good for 15 minutes. */
+const TOKEN_KEPT_MS = 14 * 60_000;
 
 /** Asks until there is something. */
 async function until<T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T> {
@@ -39,6 +41,7 @@ export class Stack {
   readonly url: string;
   readonly #process: ChildProcess;
   #companies = 0;
+  #moved = 0;
 
   private constructor(process: ChildProcess, ready: Ready) {
     this.#process = process;
@@ -97,31 +100,44 @@ export class Stack {
     return link;
   }
 
+  /** What time it is there. */
+  get now(): number {
+    return Date.now() + this.#moved * 1_000;
+  }
+
   /** Lets time pass. */
   async wait(seconds: number): Promise<void> {
     await this.post('/local/clock', { advance_seconds: seconds });
+    this.#moved += seconds;
   }
 
-  /** A new company with an owner, who has activated. */
-  async company(name: string): Promise<Company> {
-    const owner = `olga${++this.#companies}@northwind.example`;
+  /** A new company, as support sets it up: its owner has a mail, and has not activated yet. */
+  async provision(name: string, owner: { email: string; first_name: string; last_name: string }): Promise<Company> {
     const links = [
       { label: 'Google Play', url: 'https://play.example/app' },
       { label: 'App Store', url: 'https://apps.example/app' },
     ];
     const order = {
       operation: 'provision',
-      reference: owner,
+      reference: owner.email,
       name,
-      owner: { email: owner, first_name: 'Olga', last_name: 'Owner' },
+      owner,
       products: [
         { name: 'CoPilot Truck with ActiveTraffic', seats: 50, links },
         { name: 'MileOn', seats: 10, links },
       ],
     };
     const { tenant, products } = await this.post('/local/support', order);
-    await this.activate(owner, `olga${this.#companies}`);
-    return new Company(this, String(tenant), owner, (products as Json[]).map((product) => String(product['id'])));
+    return new Company(this, String(tenant), owner.email, (products as Json[]).map((product) => String(product['id'])));
+  }
+
+  /** A new company with an owner, who has activated. */
+  async company(name: string): Promise<Company> {
+    const username = `olga${++this.#companies}`;
+    const email = `${username}@northwind.example`;
+    const company = await this.provision(name, { email, first_name: 'Olga', last_name: 'Owner' });
+    await this.activate(email, username);
+    return company;
   }
 
   /** Follows the newest activation link past the page. */
@@ -144,6 +160,7 @@ export class Company {
   readonly owner: string;
   /** The ids of its two products, by name. */
   readonly products: readonly string[];
+  #token: { value: string; until: number } | undefined;
 
   constructor(stack: Stack, id: string, owner: string, products: readonly string[]) {
     this.stack = stack;
@@ -152,14 +169,22 @@ export class Company {
     this.products = products;
   }
 
-  /** Adds a user as the owner; its id. */
-  async add(form: Json): Promise<string> {
-    const token = await this.stack.token(this.owner, this.id);
-    return String((await this.stack.post('/v1/users', form, token))['id']);
+  /** The owner's access token: kept, as one who signs in for every call has to wait before long. */
+  async token(): Promise<string> {
+    if (!this.#token || this.#token.until < this.stack.now) {
+      const until = this.stack.now + TOKEN_KEPT_MS;
+      this.#token = { value: await this.stack.token(this.owner, this.id), until };
+    }
+    return this.#token.value;
   }
 
   /** POSTs as the owner. */
   async post(path: string, body: Json): Promise<Json> {
-    return this.stack.post(path, body, await this.stack.token(this.owner, this.id));
+    return this.stack.post(path, body, await this.token());
+  }
+
+  /** Adds a user as the owner; its id. */
+  async add(form: Json): Promise<string> {
+    return String((await this.post('/v1/users', form))['id']);
   }
 }

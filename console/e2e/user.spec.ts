@@ -129,7 +129,7 @@ test('what was edited is saved; what somebody else changed meanwhile is shown be
   await edit.getByText('Licence manager').click();
   await look('edit-user');
 
-  const token = await stack.token(company.owner, company.id);
+  const token = await company.token();
   const patch = (version: number, body: object) =>
     fetch(`${stack.url}/v1/users/${id}`, {
       method: 'PATCH',
@@ -261,7 +261,7 @@ test('one is not shown what one may not do', async ({ page, company, stack, sign
   const auditor = await company.add({ email: 'otto@panel.example', first_name: 'Otto', class: 'standard', roles: ['auditor'] });
   const [owner] = ((await (
     await fetch(`${stack.url}/v1/users?class=owner`, {
-      headers: { authorization: `Bearer ${await stack.token(company.owner, company.id)}` },
+      headers: { authorization: `Bearer ${await company.token()}` },
     })
   ).json()) as { users: { id: string; name: string }[] }).users;
   await signIn('lea.manager');

@@ -149,8 +149,15 @@ test('more than there are licences: the rest is warned of, and refused', async (
   await expect(dialog).toContainText('10 licences are left, for 12 users.');
   await look('too-few-licences');
   await dialog.getByRole('button', { name: 'Assign to 10 users' }).click();
-  await expect(dialog.getByRole('tab', { name: 'Refused 2' })).toBeVisible();
-  await expect(dialog).toContainText('No licences are left of this product.');
+  await expect(dialog.getByRole('tab', { name: 'Done 10' })).toBeVisible();
+  await expect(dialog.getByRole('tab', { name: 'Refused 2' })).toHaveAttribute('aria-selected', 'true');
+  for (const name of ['TRUCK-20', 'TRUCK-21']) {
+    await expect(dialog.getByRole('row').filter({ hasText: name })).toContainText('No licences are left of this product.');
+  }
+  await expect(dialog).toContainText('0 licences of MileOn are left.');
+  await dialog.getByRole('button', { name: 'Close' }).last().click();
+  await page.getByRole('link', { name: 'Licences' }).click();
+  await expect(page.getByText('10 of 10 in use')).toBeVisible();
 });
 
 test('users are deleted only when that is typed, and come back', async ({ page, stack, signIn, look }) => {

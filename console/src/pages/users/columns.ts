@@ -4,10 +4,10 @@ import type { User } from './list.svelte';
 const widths = {
   // Narrow enough on phones for the status beside it.
   name: 'minmax(clamp(9rem, 24vw, 11rem), 2fr)',
-  status: '10.5rem',
+  status: 'clamp(10.5rem, 20vw, 11.25rem)',
   class: '7rem',
   roles: 'minmax(9rem, 1.2fr)',
-  email: 'minmax(12rem, 1.8fr)',
+  email: 'minmax(11rem, 1.8fr)',
   external_id: 'minmax(7rem, 1fr)',
   phone: '10rem',
   employee_number: '9.5rem',
