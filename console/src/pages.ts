@@ -1,6 +1,6 @@
 // The page registry: every page is one entry here, and is loaded when somebody goes to it.
 import type { Component } from 'svelte';
-import type { Permission } from './api';
+import { can, session, type Permission } from './api';
 import type { IconName } from './ui/icons';
 import type { common } from './i18n/common';
 import type { Params } from './router.svelte';
@@ -19,6 +19,8 @@ export interface Page {
   title: TitleKey;
   /** Any of these lets the caller in; without it everybody who is signed in. */
   permissions?: readonly Permission[];
+  /** For the company's own people only, not for those of its customers. */
+  staff?: true;
   /** Its sign in the main navigation; without one it is not there. */
   icon?: IconName;
   /** Works without a session, and has no navigation around it. */
@@ -26,6 +28,10 @@ export interface Page {
   // Whatever props it names: a page that needs no parameters takes none.
   load: () => Promise<{ default: Component<any> }>;
 }
+
+/** Whether the page is for whoever is signed in. */
+export const isFor = ({ permissions, staff }: Pick<Page, 'permissions' | 'staff'>): boolean =>
+  (!permissions || permissions.some(can)) && (!staff || session.staff);
 
 /** In the order of the navigation. */
 export const pages: readonly Page[] = [
@@ -56,7 +62,13 @@ export const pages: readonly Page[] = [
     icon: 'download',
     load: () => import('./pages/exports/Exports.svelte'),
   },
-  { path: '/licences', title: 'nav.licences', icon: 'key', load: () => import('./pages/licences/Licences.svelte') },
+  {
+    path: '/licences',
+    title: 'nav.licences',
+    staff: true,
+    icon: 'key',
+    load: () => import('./pages/licences/Licences.svelte'),
+  },
   {
     path: '/accounts',
     title: 'nav.accounts',

@@ -70,6 +70,11 @@ class Session {
     return this.me?.permissions.includes(permission) ?? false;
   }
 
+  /** Whether the caller is one of the company's own people, not of one of its customers'. */
+  get staff(): boolean {
+    return this.me !== undefined && !this.me.account;
+  }
+
   /** Goes on with the session of the cookie, if there is one. */
   async start(): Promise<void> {
     this.#listen();
