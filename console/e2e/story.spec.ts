@@ -70,7 +70,7 @@ const row = (page: Page, name: string) => page.getByRole('row').filter({ hasText
 async function openMail(context: BrowserContext, to: string, subject: string): Promise<Page> {
   const inbox = await context.newPage();
   await inbox.goto('/local/inbox');
-  const mail = inbox.getByRole('link', { name: subject }).first();
+  const mail = row(inbox, to).getByRole('link', { name: subject }).first();
   await expect(async () => {
     await inbox.getByLabel('To').fill(to);
     await inbox.getByRole('button', { name: 'Show' }).click();
@@ -118,6 +118,7 @@ test('a company is set up, its drivers are imported, licensed, invited and follo
   context,
   browser,
   stack,
+  signIn,
 }, info) => {
   test.setTimeout(180_000);
   await context.clock.install({ time: stack.now });
@@ -135,9 +136,9 @@ test('a company is set up, its drivers are imported, licensed, invited and follo
   const picture = async (name: string, page = owner) => {
     await page.screenshot({ path: info.outputPath(`${name}.png`), animations: 'disabled' });
   };
-  /** A picture that the README shows, a minute later: when what just happened is no more told in a corner. */
+  /** A picture that the README shows, a little later: when what just happened is no more told in a corner. */
   const shown = async (name: string) => {
-    await wait(60);
+    await wait(40);
     await expect(owner.getByText('Being counted…')).toHaveCount(0);
     const path = join(process.env['MUSTER_SCREENSHOTS'] ?? info.outputDir, `${name}.png`);
     await owner.mouse.move(0, 0);
@@ -152,10 +153,7 @@ test('a company is set up, its drivers are imported, licensed, invited and follo
     await activate(door, 'olivia');
     await inbox.close();
     await door.close();
-    await owner.goto('/');
-    await owner.getByLabel('E-mail address or username').fill('olivia');
-    await owner.getByLabel('Password', { exact: true }).fill(PASSWORD);
-    await owner.getByRole('button', { name: 'Sign in' }).click();
+    await signIn('olivia');
     await expect(owner.getByRole('region', { name: 'First steps' })).toBeVisible();
     await picture('first-steps');
   });
