@@ -110,7 +110,7 @@ test('the panel tells of licences, the invitation, what is seen, and the history
   await expect(panel.getByText('Nobody but themself')).toBeVisible();
   await look('panel-preview');
   await panel.getByRole('tab', { name: 'History' }).click();
-  await panel.getByText('Added', { exact: true }).click();
+  await panel.getByText('User added', { exact: true }).click();
   await expect(panel.getByText('+4915112345678')).toBeVisible();
   await look('panel-history');
 });

@@ -70,7 +70,7 @@ export class Powers {
       user.roles.every((role) => this.givesRole(role)) &&
       Object.entries(user.modules).every(([name, right]) => this.givesModule(name, right)) &&
       // The API leaves out of a scope what is empty.
-      !(this.inAccount && (user.scope.all || (user.scope.groups ?? []).length > 0))
+      !(this.inAccount && (user.scope.all || user.scope.groups.length > 0))
     );
   }
 
