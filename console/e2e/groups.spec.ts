@@ -94,9 +94,11 @@ test('a taken name is said at its field, and of two who rename the second sees b
   await name.fill('Evening shift');
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await expect(page.getByText('Somebody else changed it meanwhile')).toBeVisible();
-  await expect(page.getByRole('row', { name: 'Name Late shift Evening shift' })).toBeVisible();
+  const names = page.getByRole('radiogroup', { name: 'Name' });
+  await expect(names.getByRole('radio', { name: 'Late shift' })).not.toBeChecked();
+  await expect(page.getByRole('button', { name: 'Save', exact: true })).toBeDisabled();
   await look('groups-conflict');
-  await page.getByRole('button', { name: 'Keep my changes' }).click();
+  await names.getByRole('radio', { name: 'Evening shift' }).check();
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await expect(page.getByRole('heading', { name: 'Evening shift', level: 2 })).toBeVisible();
 });

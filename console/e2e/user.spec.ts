@@ -114,7 +114,7 @@ test('the panel tells of licences, the invitation, what is seen, and the history
   await expect(panel.getByText('Nobody but themself')).toBeVisible();
   await look('panel-preview');
   await panel.getByRole('tab', { name: 'History' }).click();
-  await panel.getByText('Added', { exact: true }).click();
+  await panel.getByText('User added', { exact: true }).click();
   await expect(panel.getByText('+4915112345678')).toBeVisible();
   await look('panel-history');
 });
@@ -140,16 +140,16 @@ test('what was edited is saved; what somebody else changed meanwhile is shown be
     });
   expect((await patch(1, { last_name: 'King', phone: '+4915100000000' })).status).toBe(200);
   await edit.getByRole('button', { name: 'Save' }).click();
-  const versions = page.getByRole('dialog', { name: 'Two versions' });
+  const versions = page.getByRole('region', { name: 'Somebody else changed it meanwhile' });
   const name = versions.getByRole('radiogroup', { name: 'Last name' });
   await expect(name.getByText('It was: Byron')).toBeVisible();
   await expect(name.getByRole('radio', { name: 'King' })).not.toBeChecked();
   await expect(versions.getByRole('radiogroup', { name: 'First name' }).getByRole('radio', { name: 'Augusta' })).toBeChecked();
   await expect(versions.getByRole('radiogroup', { name: 'Phone number' }).getByRole('radio', { name: '+4915100000000' })).toBeChecked();
-  await expect(versions.getByRole('button', { name: 'Save' })).toBeDisabled();
+  await expect(page.getByRole('button', { name: 'Save', exact: true })).toBeDisabled();
   await look('edit-conflict');
   await name.getByRole('radio', { name: 'Lovelace' }).check();
-  await versions.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
   await expect(page.getByRole('dialog', { name: 'Augusta Lovelace' }).getByText('+4915100000000')).toBeVisible();
   await expect(page.getByText('Licence manager')).toBeVisible();
 

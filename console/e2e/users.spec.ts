@@ -248,7 +248,7 @@ test('what is filtered is exported, and a search is said not to be', async ({ pa
   await dialog.getByLabel('CSV').check();
   await dialog.getByLabel('External ID').check();
   await look('export');
-  await dialog.getByRole('button', { name: 'Export', exact: true }).click();
+  await dialog.getByRole('button', { name: 'Start export' }).click();
   await expect(dialog).toContainText('6 users are in it.');
   await look('exported');
   const link = await dialog.getByRole('link', { name: 'Download' }).getAttribute('href');

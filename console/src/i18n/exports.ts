@@ -1,4 +1,4 @@
-// Exports that were asked for.
+// Exports: asking for one, and those that were asked for.
 import type { Schemas } from '../api';
 import { catalogue } from './catalogue';
 
@@ -10,6 +10,8 @@ const english = {
   format: 'Format',
   'format.xlsx': 'Excel workbook',
   'format.csv': 'CSV',
+  'format.xlsx.text': 'For looking through.',
+  'format.csv.text': 'For other software, and for keeping.',
   asked: 'Asked for',
   rows: 'Rows',
   state: 'State',
@@ -22,11 +24,24 @@ const english = {
   actions: 'Download',
   'none.title': 'No exports yet',
   'none.text': 'Export users from their list, and the audit trail from its page. The files appear here.',
+  start: 'Start export',
+  'under.queued': 'Waiting for its turn…',
+  'under.running': 'The file is being written…',
+  leave: 'This can take some minutes. You may close this: the export goes on.',
+  'leave.link': 'To all exports',
+  'done.title': 'The file is ready',
+  'done.users': { one: '{n} user is in it.', other: '{n} users are in it.' },
+  'done.audit': { one: '{n} line is in it.', other: '{n} lines are in it.' },
+  link: 'Its link is good for a few minutes, for whoever has it.',
+  again: 'Another export',
+  'failed.title': 'The file could not be written',
+  'failed.text': 'Try again. If it fails once more, tell support.',
+  ready: 'The export is ready.',
 } as const satisfies Record<
   `of.${Schemas['ExportOf']}` | `format.${Schemas['Format']}` | `state.${Schemas['ExportState']}`,
   string
 > &
-  Record<string, string>;
+  Record<string, unknown>;
 
 export const exports = catalogue(english, {
   lead: 'Dateien, die Sie angefordert haben; Inhaber sehen die von allen. Jede lässt sich 7 Tage lang abholen.',
@@ -36,6 +51,8 @@ export const exports = catalogue(english, {
   format: 'Format',
   'format.xlsx': 'Excel-Arbeitsmappe',
   'format.csv': 'CSV',
+  'format.xlsx.text': 'Zum Durchsehen.',
+  'format.csv.text': 'Für andere Software und zum Aufheben.',
   asked: 'Angefordert',
   rows: 'Zeilen',
   state: 'Stand',
@@ -48,4 +65,17 @@ export const exports = catalogue(english, {
   actions: 'Herunterladen',
   'none.title': 'Noch keine Exporte',
   'none.text': 'Exportieren Sie Benutzer aus ihrer Liste und das Protokoll von seiner Seite. Die Dateien erscheinen hier.',
+  start: 'Export starten',
+  'under.queued': 'Wartet, bis der Export an der Reihe ist…',
+  'under.running': 'Die Datei wird geschrieben…',
+  leave: 'Das kann einige Minuten dauern. Sie können dies schließen: Der Export läuft weiter.',
+  'leave.link': 'Zu allen Exporten',
+  'done.title': 'Die Datei ist fertig',
+  'done.users': { one: '{n} Benutzer ist darin.', other: '{n} Benutzer sind darin.' },
+  'done.audit': { one: '{n} Zeile ist darin.', other: '{n} Zeilen sind darin.' },
+  link: 'Der Link gilt einige Minuten lang, für jeden, der ihn hat.',
+  again: 'Noch ein Export',
+  'failed.title': 'Die Datei ließ sich nicht schreiben',
+  'failed.text': 'Versuchen Sie es noch einmal. Misslingt es wieder, sagen Sie es dem Support.',
+  ready: 'Der Export ist fertig.',
 });

@@ -199,9 +199,6 @@ export const users = catalogue(
     'export.filter': 'Exported are the users with these filters:',
     'export.search':
       'A search is not part of an export: all users are exported whom the filters let through, not only those who were searched for.',
-    'export.format': 'File',
-    'export.xlsx': 'Excel workbook (XLSX)',
-    'export.csv': 'CSV',
     'export.columns': 'Further columns',
     'export.usual':
       'ID, name, username, role, e-mail, phone, last login, employee number, company, created, updated and status are always there.',
@@ -214,18 +211,6 @@ export const users = catalogue(
     'export.column.licences': 'Licences',
     'export.column.account': 'Account',
     'export.column.locale': 'Language',
-    'export.start': 'Export',
-    'export.queued': 'Waiting for its turn…',
-    'export.running': 'The file is being written…',
-    'export.leave': 'You may close this: the export goes on, and its file can be fetched here until you leave the page.',
-    'export.done.title': 'The file is ready',
-    'export.done': { one: '{n} user is in it.', other: '{n} users are in it.' },
-    'export.link': 'Its link is good for a few minutes, for whoever has it.',
-    'export.download': 'Download',
-    'export.failed.title': 'The export failed',
-    'export.failed': 'Nothing was lost. Please start it again.',
-    'export.again': 'Another export',
-    'export.ready': 'The export is ready.',
   },
   {
     new: 'Neuer Benutzer',
@@ -442,9 +427,6 @@ export const users = catalogue(
     'export.filter': 'Exportiert werden die Benutzer mit diesen Filtern:',
     'export.search':
       'Die Suche gehört nicht zum Export: Exportiert werden alle Benutzer, die durch die Filter kommen, nicht nur die gesuchten.',
-    'export.format': 'Datei',
-    'export.xlsx': 'Excel-Arbeitsmappe (XLSX)',
-    'export.csv': 'CSV',
     'export.columns': 'Weitere Spalten',
     'export.usual':
       'ID, Name, Benutzername, Rolle, E-Mail, Telefon, letzte Anmeldung, Personalnummer, Unternehmen, angelegt, geändert und Status sind immer dabei.',
@@ -457,18 +439,5 @@ export const users = catalogue(
     'export.column.licences': 'Lizenzen',
     'export.column.account': 'Konto',
     'export.column.locale': 'Sprache',
-    'export.start': 'Exportieren',
-    'export.queued': 'Wartet, bis der Export an der Reihe ist…',
-    'export.running': 'Die Datei wird geschrieben…',
-    'export.leave':
-      'Sie können dies schließen: Der Export läuft weiter, und die Datei ist hier abzuholen, bis Sie die Seite verlassen.',
-    'export.done.title': 'Die Datei ist fertig',
-    'export.done': { one: '{n} Benutzer ist darin.', other: '{n} Benutzer sind darin.' },
-    'export.link': 'Der Link gilt einige Minuten lang, für jeden, der ihn hat.',
-    'export.download': 'Herunterladen',
-    'export.failed.title': 'Der Export ist misslungen',
-    'export.failed': 'Es ist nichts verloren. Bitte starten Sie ihn noch einmal.',
-    'export.again': 'Noch ein Export',
-    'export.ready': 'Der Export ist fertig.',
   },
 );

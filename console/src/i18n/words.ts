@@ -41,6 +41,9 @@ const english = {
   'group.tag': 'Tag',
   'groups.fleet': 'Fleets',
   'groups.tag': 'Tags',
+  'account.client': 'Client',
+  'account.employee': 'Employee',
+  'account.subsidiary': 'Subsidiary',
   'role.user_manager': 'User manager',
   'role.licence_manager': 'Licence manager',
   'role.account_manager': 'Account manager',
@@ -73,6 +76,7 @@ const english = {
   | `mail.${Schemas['MailState']}`
   | `import.${Schemas['ImportState']}`
   | `group.${Schemas['GroupKind']}`
+  | `account.${Schemas['AccountKind']}`
   | `permission.${Schemas['Permission']}`
   | `field.${Schemas['RequiredField']}`,
   string
@@ -117,6 +121,9 @@ export const words = catalogue(english, {
   'group.tag': 'Schlagwort',
   'groups.fleet': 'Flotten',
   'groups.tag': 'Schlagwörter',
+  'account.client': 'Kunde',
+  'account.employee': 'Mitarbeiter',
+  'account.subsidiary': 'Tochterunternehmen',
   'role.user_manager': 'Benutzerverwalter',
   'role.licence_manager': 'Lizenzverwalter',
   'role.account_manager': 'Kontenverwalter',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { changesOf, kindOf, targetName } from './changes';
+import { changesOf, idsIn, kindOf, targetName } from './changes';
 
 const names = new Map([
   ['prd_1', 'MileOn'],
@@ -64,4 +64,10 @@ it('calls a target by its name, then by what the entry says, then by what there 
   expect(targetName({ id: 'prd_1' }, names)).toBe('MileOn');
   expect(targetName({ id: 'usr_2', before: { name: 'x' } }, names)).toBeUndefined();
   expect([kindOf('prd_1'), kindOf('xyz_1')]).toEqual(['Product', undefined]);
+});
+
+it('finds the ids that have names to look up, in values and as keys', () => {
+  const before = { groups: ['grp_2b'], roles: ['auditor'] };
+  const after = { groups: ['grp_1a', 'grp_2b'], licences: { prd_9: 'assigned' } };
+  expect(idsIn([{ before, after }, {}])).toEqual(['grp_1a', 'grp_2b', 'prd_9']);
 });

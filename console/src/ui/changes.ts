@@ -1,12 +1,10 @@
 // What an entry of the audit trail tells of a target, field by field and in words: before and after.
 import { format, locale } from '../i18n';
-import { audit, auditText } from '../i18n/audit';
+import { trail, trailText } from '../i18n/trail';
 import type { Texts } from '../i18n/catalogue';
 import { policy } from '../i18n/policy';
 import { roleName, words } from '../i18n/words';
-
-/** What ids are called, as far as it is known. */
-export type Names = ReadonlyMap<string, string>;
+import type { Names } from './names.svelte';
 
 /** A value, or one of a list, and whether only this side has it. */
 export interface Piece {
@@ -36,6 +34,12 @@ export function changesOf(target: { before?: unknown; after?: unknown }, names: 
     before: pieces(path, before, after, names),
     after: pieces(path, after, before, names),
   }));
+}
+
+/** The ids that stand in what changed: what has a name to look up. */
+export function idsIn(targets: readonly { before?: unknown; after?: unknown }[]): readonly string[] {
+  const written = targets.map(({ before, after }) => JSON.stringify([before, after])).join();
+  return [...new Set(written.match(/\b(usr|grp|acc|rol|prd)_[0-9a-z]+/g) ?? [])].sort();
 }
 
 interface Difference {
@@ -76,17 +80,17 @@ function labelOf(path: string, names: Names): string {
   const rest = path.slice(first.length + 1);
   const name = names.get(second) ?? rest;
   if (rest !== '') {
-    if (first === 'licences') return audit('field.licence', { name });
-    if (first === 'devices') return audit('field.device', { name });
-    if (first === 'modules') return audit('field.module', { name });
+    if (first === 'licences') return trail('field.licence', { name });
+    if (first === 'devices') return trail('field.device', { name });
+    if (first === 'modules') return trail('field.module', { name });
     if (first === 'policy') return lookUp(policy, rest) ?? path;
   }
-  return auditText(`field.${path}`) ?? lookUp(words, `field.${path}`) ?? path;
+  return trailText(`field.${path}`) ?? lookUp(words, `field.${path}`) ?? path;
 }
 
 /** Under which beginnings of `words` the values of a field stand. */
 const kinds: Readonly<Record<string, readonly string[]>> = {
-  kind: ['kind', 'group'],
+  kind: ['kind', 'group', 'account'],
   class: ['class'],
   status: ['status'],
   state: ['import'],
@@ -105,7 +109,7 @@ function wordOf(path: string, value: string): string | undefined {
   }
   if (policyField !== '') return lookUp(policy, `${policyField}.${value}`);
   return ['kind', 'holder.kind', 'of', 'format'].includes(path) || first === 'modules'
-    ? auditText(`value.${value}`)
+    ? trailText(`value.${value}`)
     : undefined;
 }
 
@@ -113,7 +117,7 @@ const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
 const DAY = /^\d{4}-\d\d-\d\d$/;
 
 function textOf(path: string, value: unknown, names: Names): string {
-  if (typeof value === 'boolean') return value ? audit('yes') : audit('no');
+  if (typeof value === 'boolean') return value ? trail('yes') : trail('no');
   if (typeof value === 'number') return format.number(value);
   if (Array.isArray(value)) return value.map((one) => textOf(path, one, names)).join(', ');
   if (isObject(value)) {
@@ -142,12 +146,12 @@ export function targetName(
 }
 
 /** What kind of thing an id is of: `User`, `Group`. */
-export const kindOf = (id: string): string | undefined => auditText(`target.${id.split('_')[0]}`);
+export const kindOf = (id: string): string | undefined => trailText(`target.${id.split('_')[0]}`);
 
 /** Who acted, and by what way. */
 export function actorText({ kind, name }: { kind: string; name?: string | null }): string {
-  const who = name ?? audit('actor.unknown');
+  const who = name ?? trail('actor.unknown');
   if (kind === 'user') return who;
-  const how = auditText(`actor.${kind}`) ?? kind;
+  const how = trailText(`actor.${kind}`) ?? kind;
   return ['invitee', 'recipient', 'app'].includes(kind) ? `${who}, ${how}` : how;
 }

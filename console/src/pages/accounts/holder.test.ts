@@ -1,30 +1,28 @@
 import { expect, it } from 'vitest';
-import { edited, merged, PRIVATE_PERSON } from './holder';
+import { changes, merged } from '../../ui/merge';
+import { edited, formOf, inWords, PRIVATE_PERSON, type Edited } from './holder';
 
 const business = { ...PRIVATE_PERSON, kind: 'business', company_name: 'Fast Wheels GmbH', address: 'Am Hafen 1' };
-const base = { name: 'Fast Wheels', holder: business };
+const base = edited({ name: 'Fast Wheels', holder: business });
 
 it('what the API leaves out of a private person is there to be filled in', () => {
   const holder = { kind: 'consumer' } as typeof PRIVATE_PERSON;
-  expect(edited({ name: 'Ada', holder }).holder).toEqual(PRIVATE_PERSON);
+  expect(edited({ name: 'Ada', holder })).toEqual({ name: 'Ada', ...PRIVATE_PERSON });
 });
 
-it('of two versions both changes are kept, and mine where both changed the same', () => {
-  const theirs = { name: 'Faster Wheels', holder: { ...business, company_name: 'Faster Wheels GmbH' } };
-  const mine = { name: 'Fastest Wheels', holder: { ...business, address: 'Kai 2' } };
-  expect(merged(base, theirs, mine)).toEqual({
-    name: 'Fastest Wheels',
-    holder: { ...business, company_name: 'Faster Wheels GmbH', address: 'Kai 2' },
-  });
+it('of two versions both changes can be kept', () => {
+  const theirs: Edited = { ...base, company_name: 'Faster Wheels GmbH' };
+  const mine: Edited = { ...base, address: 'Kai 2' };
+  expect(changes(base, theirs, mine).map(({ by }) => by)).toEqual(['theirs', 'mine']);
+  const { holder } = formOf(merged(theirs, mine, { address: 'mine' }));
+  expect(holder).toEqual({ ...business, company_name: 'Faster Wheels GmbH', address: 'Kai 2' });
 });
 
 it('who became a private person has nothing of a business, whoever said so', () => {
-  const person = { ...base, holder: PRIVATE_PERSON };
-  expect(merged(base, person, { ...base, name: 'Mine' })).toEqual({ name: 'Mine', holder: PRIVATE_PERSON });
-  expect(merged(base, { ...base, name: 'Theirs' }, person)).toEqual({ name: 'Theirs', holder: PRIVATE_PERSON });
+  expect(formOf({ ...base, kind: 'consumer' })).toEqual({ name: 'Fast Wheels', holder: PRIVATE_PERSON });
 });
 
-it('who became a business is one as it was filled in', () => {
-  const person = { name: 'Ada', holder: PRIVATE_PERSON };
-  expect(merged(person, { ...person, name: 'Ada L.' }, base)).toEqual({ name: 'Fast Wheels', holder: business });
+it('says every field in words', () => {
+  const said = Object.keys(base).map((field) => inWords(field, base).value);
+  expect(said).toEqual(['Fast Wheels', 'Business', 'Fast Wheels GmbH', '', '', 'Am Hafen 1']);
 });

@@ -1,5 +1,7 @@
 // What makes up an account that is filled in: its name and its holder.
 import type { Schemas } from '../../api';
+import { accounts } from '../../i18n/accounts';
+import { holder as t } from '../../i18n/holder';
 
 type Holder = Schemas['AccountHolder'];
 
@@ -18,24 +20,25 @@ export const PRIVATE_PERSON: Holder = {
   address: null,
 };
 
-/** A holder to fill a form in with: the API leaves out what a private person does not have. */
-export const filled = (holder: Holder): Holder => ({ ...PRIVATE_PERSON, ...holder });
+/** What is edited of an account, field by field. */
+export type Edited = { name: string } & Holder;
 
-/** What is edited of an account. */
-export interface Edited {
-  name: string;
-  holder: Holder;
+/** To fill a form in with: the API leaves out what a private person does not have. */
+export const edited = ({ name, holder }: Pick<Schemas['Account'], 'name' | 'holder'>): Edited => ({
+  name,
+  ...PRIVATE_PERSON,
+  ...holder,
+});
+
+/** As the API takes it. Who is a private person has nothing of a business, whoever filled it in. */
+export function formOf({ name, ...holder }: Edited): { name: string; holder: Holder } {
+  return { name, holder: holder.kind === 'business' ? holder : PRIVATE_PERSON };
 }
 
-export const edited = ({ name, holder }: Edited): Edited => ({ name, holder: filled(holder) });
-
-/** Mine as a change of theirs: what I changed since `base` as I made it, the rest as they have saved it. */
-export function merged(base: Edited, theirs: Edited, mine: Edited): Edited {
-  const pick = <T>(before: T, their: T, my: T): T => (my === before ? their : my);
-  const [was, saved, typed] = [base, theirs, mine].map(({ holder }) => filled(holder)) as [Holder, Holder, Holder];
-  const kind = pick(was.kind, saved.kind, typed.kind);
-  if (kind === 'consumer') return { name: pick(base.name, theirs.name, mine.name), holder: PRIVATE_PERSON };
-  const holder: Holder = { ...typed, kind };
-  for (const field of BUSINESS) holder[field] = pick(was[field], saved[field], typed[field]);
-  return { name: pick(base.name, theirs.name, mine.name), holder };
+/** A field and its value in words, for comparing versions. */
+export function inWords(field: string, values: Edited): { label: string; value: string } {
+  if (field === 'name') return { label: accounts('name'), value: values.name };
+  if (field === 'kind') return { label: t('kind'), value: t(values.kind === 'business' ? 'business' : 'consumer') };
+  const own = field as (typeof BUSINESS)[number];
+  return { label: t(own), value: values[own] ?? '' };
 }

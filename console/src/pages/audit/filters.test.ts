@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { audit, operations } from '../../i18n/audit';
+import { audit } from '../../i18n/audit';
+import { operations } from '../../i18n/trail';
 import { areaOf, areas, dayStart, exactOf, findOperations, localOf, momentOf, readFilter } from './filters';
 
 it('reads from the address what can be meant', () => {

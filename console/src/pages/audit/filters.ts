@@ -1,8 +1,9 @@
 // Which entries are shown: ids, codes and times, all of which may stand in the address.
-import { api, ok } from '../../api';
 import { format, locale } from '../../i18n';
-import { audit as t, operations, operationText } from '../../i18n/audit';
+import { audit as t } from '../../i18n/audit';
+import { operations, operationText, trail } from '../../i18n/trail';
 import { fitting, type Option } from '../../ui/options';
+import { findUsers } from '../../ui/search';
 
 export interface Filter {
   user?: string;
@@ -56,21 +57,8 @@ export function findOperations(area: string | undefined, text: string): readonly
   );
 }
 
-/** How many users are offered at once; whoever wants another types more. */
-const OFFERED = 20;
-
-export async function findUsers(text: string, signal: AbortSignal): Promise<readonly Option[]> {
-  const query = { limit: OFFERED, ...(text === '' ? {} : { name: text }) };
-  const { users } = await ok(api.GET('/v1/users', { params: { query }, signal }));
-  return users.map(({ id, name, external_id: external }) => ({
-    value: id,
-    label: name,
-    ...(external && external !== name ? { hint: external } : {}),
-  }));
-}
-
 const others = () =>
-  (['support', 'schedule'] as const).map((value) => ({ value, label: t(`actor.${value}`) }));
+  (['support', 'schedule'] as const).map((value) => ({ value, label: trail(`actor.${value}`) }));
 
 /** Who can have done something: users, and who is none. */
 export async function findActors(text: string, signal: AbortSignal): Promise<readonly Option[]> {

@@ -1,24 +1,8 @@
 // The filters in words. The address has ids only; what they are called is read.
-import { createQuery } from '@tanstack/svelte-query';
-import { api, ok } from '../../api';
-import { audit as t, operationText } from '../../i18n/audit';
+import { audit as t } from '../../i18n/audit';
+import { operationText } from '../../i18n/trail';
+import { Name } from '../../ui/names.svelte';
 import { areaOf, areas, exactOf, otherActor, timeText, type Filter } from './filters';
-
-/** What a user is called; the id where there is none any more. */
-function createName(id: () => string | undefined): { readonly text: string | undefined } {
-  const found = createQuery(() => ({
-    queryKey: ['user-name', id()],
-    queryFn: async () => (await ok(api.GET('/v1/users/{id}', { params: { path: { id: id() ?? '' } } }))).name,
-    enabled: id()?.startsWith('usr_') ?? false,
-    staleTime: 60_000,
-    retry: false,
-  }));
-  return {
-    get text() {
-      return found.data ?? (found.isLoading ? undefined : id());
-    },
-  };
-}
 
 /** To be made as a component is made. */
 export class Told {
@@ -28,8 +12,8 @@ export class Told {
 
   constructor(filter: () => Filter) {
     this.#filter = filter;
-    this.#user = createName(() => filter().user);
-    this.#actor = createName(() => filter().actor);
+    this.#user = new Name(() => filter().user);
+    this.#actor = new Name(() => filter().actor);
   }
 
   get user(): string | undefined {

@@ -1,23 +1,19 @@
 // The names behind the ids in the list: of roles, products, and as many groups as most companies have.
 import { createQuery } from '@tanstack/svelte-query';
-import { api, ok, type Schemas } from '../../api';
+import { api, ok, reads, type Schemas } from '../../api';
 import { roleName, words } from '../../i18n/words';
+import { Name } from '../../ui/names.svelte';
 import type { Filter } from './filters';
-import { createName } from './named.svelte';
 
 /** How long names are taken for right without asking. */
 const KEPT_MS = 60_000;
 
 export class Lookups {
   readonly #roles = createQuery(() => ({
-    queryKey: ['roles'],
-    queryFn: () => ok(api.GET('/v1/roles')),
+    ...reads.roles(),
     staleTime: KEPT_MS,
   }));
-  readonly #products = createQuery(() => ({
-    queryKey: ['products'],
-    queryFn: () => ok(api.GET('/v1/products')),
-  }));
+  readonly #products = createQuery(reads.products);
   readonly #groups = createQuery(() => ({
     queryKey: ['groups', 'first'],
     queryFn: () => ok(api.GET('/v1/groups', { params: { query: { limit: 200 } } })),
@@ -35,14 +31,11 @@ export class Lookups {
   /** `filter` is the present one, whose group and account have names too. */
   constructor(filter: () => Filter) {
     this.#filter = filter;
-    this.#chosenGroup = createName(() => {
-      const id = filter().group;
-      return id === undefined ? undefined : { kind: 'group', id, name: this.group(id) };
-    });
-    this.#chosenAccount = createName(() => {
-      const id = filter().account;
-      return id === undefined ? undefined : { kind: 'account', id };
-    });
+    this.#chosenGroup = new Name(
+      () => filter().group,
+      () => this.group(filter().group ?? ''),
+    );
+    this.#chosenAccount = new Name(() => filter().account);
   }
 
   /** What is chosen of a filter, in words. */
@@ -64,9 +57,9 @@ export class Lookups {
       case 'product':
         return this.product(filter.product ?? '');
       case 'group':
-        return this.#chosenGroup.text;
+        return this.#chosenGroup.text ?? '…';
       case 'account':
-        return this.#chosenAccount.text;
+        return this.#chosenAccount.text ?? '…';
     }
   }
 

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { blank, changes, differing, form, merged, patch, type Draft } from './draft';
+import { changes, differing, merged } from '../../../ui/merge';
+import { blank, form, patch, plain, type Draft } from './draft';
 
 const draft = (fields: Partial<Draft>): Draft => ({ ...blank(), ...fields });
 const option = (value: string) => ({ value, label: value.toUpperCase() });
@@ -39,12 +40,12 @@ it('two edits of one user: what each changed, and what both did', () => {
   const base = draft({ first_name: 'Ada', last_name: 'Byron', phone: '1', email: 'a@x.example' });
   const theirs = { ...base, last_name: 'King', phone: '2', email: 'b@x.example' };
   const mine = { ...base, last_name: 'Lovelace', first_name: 'Augusta', email: 'b@x.example' };
-  expect(changes(base, theirs, mine)).toEqual([
+  expect(changes(plain(base), plain(theirs), plain(mine))).toEqual([
     { field: 'first_name', by: 'mine' },
     { field: 'last_name', by: 'both' },
     { field: 'phone', by: 'theirs' },
   ]);
   const saved = merged(theirs, mine, { first_name: 'mine', last_name: 'mine', phone: 'theirs' });
   expect(patch(theirs, saved)).toEqual({ first_name: 'Augusta', last_name: 'Lovelace' });
-  expect(differing(saved, mine)).toEqual(['phone']);
+  expect(differing(plain(saved), plain(mine))).toEqual(['phone']);
 });

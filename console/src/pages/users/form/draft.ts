@@ -1,6 +1,7 @@
 // A user as it is being filled in: with the names of what it refers to, so that it can be told in words. What the API is
-// sent is made of it here, and two drafts of one user are told apart and put together.
+// sent is made of it here.
 import type { Schemas } from '../../../api';
+import { differing } from '../../../ui/merge';
 import type { Option } from '../../../ui/options';
 import type { Class, Field } from './powers';
 
@@ -73,19 +74,11 @@ export function plain(draft: Draft) {
   } satisfies Record<Field, unknown>;
 }
 
-const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
-
-/** The fields in which two drafts differ. */
-export function differing(a: Draft, b: Draft): Field[] {
-  const [one, other] = [plain(a), plain(b)];
-  return FIELDS.filter((field) => !same(one[field], other[field]));
-}
-
 /** A merge patch (RFC 7396) that makes `after` of `before`: only what differs is in it. */
 export function patch(before: Draft, after: Draft): Schemas['UserPatch'] {
   const [was, is] = [plain(before), plain(after)];
   const changed: Record<string, unknown> = {};
-  for (const field of differing(before, after)) {
+  for (const field of differing(was, is)) {
     const [old, now] = [was[field], is[field]];
     changed[field] = field === 'modules' || field === 'scope' ? members(old as object, now as object) : now;
   }
@@ -95,37 +88,11 @@ export function patch(before: Draft, after: Draft): Schemas['UserPatch'] {
 /** Of an object the members that differ; null for one that is gone. */
 function members(before: object, after: object): Record<string, unknown> {
   const [was, is] = [before, after] as [Record<string, unknown>, Record<string, unknown>];
-  const names = Object.keys({ ...was, ...is }).filter((name) => !same(was[name], is[name]));
-  return Object.fromEntries(names.map((name) => [name, is[name] ?? null]));
+  return Object.fromEntries(differing(was, is).map((name) => [name, is[name] ?? null]));
 }
 
 /** What a new user is made from. */
 export function form(draft: Draft, products: readonly string[], invite: boolean | null): Schemas['UserForm'] {
   const { username: _, ...fields } = plain(draft);
   return { ...fields, products: [...products], invite };
-}
-
-/** Whose version of a field is taken. */
-export type Pick = 'mine' | 'theirs';
-
-/** A field that was changed by somebody since editing began. */
-export interface Change {
-  field: Field;
-  /** By whom; by both means to different values. */
-  by: Pick | 'both';
-}
-
-/** What became of each field: `base` is where both began. Where both made the same of it, there is nothing to choose. */
-export function changes(base: Draft, theirs: Draft, mine: Draft): Change[] {
-  const [by, of, apart] = [differing(base, mine), differing(base, theirs), differing(theirs, mine)];
-  return apart.map((field) => {
-    const both = by.includes(field) && of.includes(field);
-    return { field, by: both ? 'both' : by.includes(field) ? 'mine' : 'theirs' };
-  });
-}
-
-/** Their draft, with those fields of mine that were picked. */
-export function merged(theirs: Draft, mine: Draft, picked: Partial<Record<Field, Pick>>): Draft {
-  const own = FIELDS.filter((field) => picked[field] === 'mine').map((field) => [field, mine[field]]);
-  return { ...theirs, ...Object.fromEntries(own) };
 }

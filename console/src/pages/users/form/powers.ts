@@ -69,8 +69,7 @@ export class Powers {
       this.givesClass(user.class) &&
       user.roles.every((role) => this.givesRole(role)) &&
       Object.entries(user.modules).every(([name, right]) => this.givesModule(name, right)) &&
-      // The API leaves out of a scope what is empty.
-      !(this.inAccount && (user.scope.all || (user.scope.groups ?? []).length > 0))
+      !(this.inAccount && (user.scope.all || user.scope.groups.length > 0))
     );
   }
 

@@ -1,8 +1,7 @@
 // What a form about users stands on: the company's policy, its roles, and the caller's powers. Create it in a component.
 import { createQuery } from '@tanstack/svelte-query';
-import { session, type Schemas } from '../../../api';
+import { reads, session, type Schemas } from '../../../api';
 import { Powers } from './powers';
-import { roles, tenant } from './reference';
 
 export interface Ground {
   tenant: Schemas['Tenant'];
@@ -16,8 +15,8 @@ export class Setting {
 
   /** `wanted`: whether it is needed already. */
   constructor(wanted: () => boolean = () => true) {
-    this.#tenant = createQuery(() => ({ ...tenant(), enabled: wanted() }));
-    this.#roles = createQuery(() => ({ ...roles(), enabled: wanted() }));
+    this.#tenant = createQuery(() => ({ ...reads.tenant(), enabled: wanted() }));
+    this.#roles = createQuery(() => ({ ...reads.roles(), enabled: wanted() }));
   }
 
   /** All of it, once it is there. */
