@@ -8,8 +8,9 @@ export default defineConfig({
   outputDir: 'test-results',
   reporter: [['list']],
   workers: 1,
-  timeout: 60_000,
-  expect: { timeout: 10_000 },
+  // Far more than a flow takes: the machine may be busy.
+  timeout: 180_000,
+  expect: { timeout: 20_000 },
   use: {
     locale: 'en-GB',
     timezoneId: 'Europe/Berlin',

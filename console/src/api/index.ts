@@ -4,3 +4,4 @@ export { ApiError, Unreachable, type Code, type FieldFault, type Schemas } from 
 export { can, session, type Company, type Me, type Permission } from './session.svelte';
 export { cursorPages, queryClient } from './queries';
 export * as reads from './reads';
+export type { Product } from './reads';

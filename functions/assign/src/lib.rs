@@ -54,12 +54,15 @@ struct ProductView {
     /// Its name.
     #[schema(example = "CoPilot Truck with ActiveTraffic")]
     name: String,
-    /// Seats bought.
-    seats: u32,
+    /// Seats bought; like those in use and left, for the company's own people only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seats: Option<u32>,
     /// Seats in use.
-    used: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    used: Option<u32>,
     /// Seats left.
-    remaining: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remaining: Option<u32>,
     /// Where the app is to be had.
     links: Vec<AppLinkView>,
 }
@@ -86,14 +89,16 @@ struct Assigned {
     product: ProductView,
 }
 
-impl From<Product> for ProductView {
-    fn from(product: Product) -> Self {
+impl ProductView {
+    /// What the caller is shown: how much the company bought is not its customers' affair.
+    fn of(product: &Product, caller: &Caller) -> Self {
+        let own = caller.powers.account.is_none();
         Self {
             id: product.id.to_string(),
             name: product.name.to_string(),
-            seats: product.seats,
-            used: product.used,
-            remaining: product.remaining(),
+            seats: own.then_some(product.seats),
+            used: own.then_some(product.used),
+            remaining: own.then(|| product.remaining()),
             links: product.links.iter().map(AppLinkView::from).collect(),
         }
     }
@@ -110,18 +115,16 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
 
 /// List products
 ///
-/// With seats bought, in use and left; for the company's own people, not for those of its customers.
+/// With seats bought, in use and left, which people of the company's customers are not shown.
 #[utoipa::path(get, path = "/v1/products", operation_id = "listProducts", tag = "Licences",
-    responses((status = 200, description = "The products", body = Products), (status = "4XX", description = "`unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The products", body = Products), (status = "4XX", description = "`unauthenticated`", body = Problem, content_type = "application/problem+json")))]
 async fn products(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
-    // What the company bought is not its customers' affair.
-    if caller.powers.account.is_some() {
-        return Err(ApiError::Forbidden);
-    }
     let products = ctx.store.products(&caller.tenant).await?;
     http::ok(&Products {
-        products: products.into_iter().map(ProductView::from).collect(),
+        products: (products.iter())
+            .map(|product| ProductView::of(product, &caller))
+            .collect(),
     })
 }
 
@@ -197,7 +200,7 @@ async fn change<C: BulkChange>(
                 unchanged,
                 refused,
                 outcomes,
-                product: product.into(),
+                product: ProductView::of(&product, &caller),
             })
         })
         .await

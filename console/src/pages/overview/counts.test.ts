@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { begun, isStale, lifetime, total, type Counts, type Product } from './counts';
+import type { Product } from '../../api';
+import { begun, isStale, lifetime, total, type Counts } from './counts';
 
 function counts(status: Partial<Counts['status']>): Counts {
   const none = { not_invited: 0, activation_pending: 0, invitation_expired: 0, active: 0, suspended: 0, deleted: 0 };

@@ -1,9 +1,8 @@
 // What the numbers of the overview mean, apart from how they look.
-import type { Schemas } from '../../api';
+import type { Product, Schemas } from '../../api';
 
 export type Counts = Schemas['UserCounts'];
 export type Status = Schemas['Status'];
-export type Product = Schemas['Product'];
 
 /** In the order in which users go through them; deleted ones are no part of the company any more. */
 export const present = ['active', 'activation_pending', 'invitation_expired', 'not_invited', 'suspended'] as const satisfies readonly Status[];

@@ -1,6 +1,6 @@
 // The names behind the ids in the list: of roles, products, and as many groups as most companies have.
 import { createQuery } from '@tanstack/svelte-query';
-import { api, ok, reads, type Schemas } from '../../api';
+import { api, ok, reads, type Product, type Schemas } from '../../api';
 import { roleName, words } from '../../i18n/words';
 import { Name } from '../../ui/names.svelte';
 import type { Filter } from './filters';
@@ -21,7 +21,7 @@ export class Lookups {
   }));
 
   readonly roles: readonly Schemas['Role'][] = $derived(this.#roles.data?.roles ?? []);
-  readonly products: readonly Schemas['Product'][] = $derived(this.#products.data?.products ?? []);
+  readonly products: readonly Product[] = $derived(this.#products.data?.products ?? []);
   readonly #groupNames = $derived(new Map(this.#groups.data?.groups.map(({ id, name }) => [id, name])));
 
   readonly #filter: () => Filter;
