@@ -252,7 +252,8 @@ test('a customer gets an account with its first user, and a driver in it', async
   await dialog.getByRole('combobox', { name: 'Below which account' }).click();
   await page.getByRole('option', { name: 'Fast Wheels' }).click();
   await dialog.getByLabel('Name of the account').fill('Dirk');
-  await dialog.getByLabel('Reimbursement per kWh').fill('0,30');
+  await dialog.getByLabel('Agree on a rate now').check();
+  await dialog.getByLabel('Amount per kWh').fill('0,30');
   await dialog.getByRole('button', { name: 'Send invitation' }).click();
   await expect(page.getByRole('dialog', { name: 'dirk@fast.example' }).getByText('Driver')).toBeVisible();
 });

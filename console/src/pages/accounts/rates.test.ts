@@ -30,6 +30,7 @@ describe('an amount as typed', () => {
     ['0.25', false, '0.25'],
     [' 0,25 ', true, '0.25'],
     ['0.25', true, '0.25'],
+    ['0,30', false, '0.30'],
     // Left for the API to refuse, as it may mean a thousand.
     ['1,000', false, '1,000'],
     ['1.000,5', true, '1.000,5'],

@@ -34,10 +34,11 @@ export function timeline({ rate: inForce, rates }: Pick<Schemas['Account'], 'rat
     .reverse();
 }
 
-/** A decimal as the API takes it; where people write a decimal comma, theirs is one. */
+/** A decimal as the API takes it. A comma is a decimal one where people write such, and where it cannot mean a thousand. */
 export function decimal(typed: string, comma: boolean): string {
   const text = typed.trim();
-  return comma && !text.includes('.') ? text.replace(',', '.') : text;
+  const thousands = !comma && /,\d{3}$/.test(text);
+  return text.includes('.') || thousands ? text : text.replace(',', '.');
 }
 
 /** A rate as typed. */
