@@ -57,7 +57,7 @@ test('a file of a spreadsheet program is dropped, and looked through before anyt
 }) => {
   const company = await known(stack, 'Importing Haulage');
   await signIn(company.owner);
-  await page.getByRole('link', { name: 'Imports' }).click();
+  await page.getByRole('link', { name: 'Imports', exact: true }).click();
   await expect(page.getByText('Nothing has been imported yet')).toBeVisible();
 
   const transfer = await page.evaluateHandle((bytes) => {
@@ -172,7 +172,7 @@ test('an upload that breaks off is tried again, or called off', async ({ page, c
   await look('import-sending');
   await page.getByRole('link', { name: 'Overview' }).click();
   await page.unroute('**/uploads/**');
-  await page.getByRole('link', { name: 'Imports' }).click();
+  await page.getByRole('link', { name: 'Imports', exact: true }).click();
   await page.getByRole('link', { name: 'slow.csv' }).click();
   await expect(page.getByRole('heading', { name: 'This import waits for its file' })).toBeVisible();
   await look('import-waiting');
@@ -263,7 +263,7 @@ test('nobody imports more than they may, and who may not import at all sees noth
   const other = await context.newPage();
   await signIn('liam', other);
   await expect(other.getByRole('link', { name: 'Users' })).toBeVisible();
-  await expect(other.getByRole('link', { name: 'Imports' })).toHaveCount(0);
+  await expect(other.getByRole('link', { name: 'Imports', exact: true })).toHaveCount(0);
   await other.goto(address);
   await expect(other.getByRole('heading', { name: 'You may not see this' })).toBeVisible();
   await look('imports-forbidden', other);
