@@ -48,7 +48,6 @@ const english = {
   'invite_on_create.automatic.text': 'Whoever has an e-mail address is invited when added; where adding is by hand, one can still say no.',
   'invitation_ttl_hours.text':
     'From the moment the mail was sent: 1 to 720 hours, that is up to 30 days. The shorter, the less a forwarded or stolen mail is worth. Links that were sent keep their time.',
-  'invitation_ttl_hours.unit': 'Hours',
   'invitation_ttl_hours.range': 'This must be a whole number from 1 to 720.',
   'invitation_ttl_hours.days': { one: 'That is {n} day.', other: 'That is {n} days.' },
   'standard_sees.text': 'Users of class Standard manage others. This says whom.',
@@ -115,7 +114,6 @@ export const company = catalogue(english, {
     'Wer eine E-Mail-Adresse hat, wird mit dem Anlegen eingeladen; von Hand lässt es sich noch abwählen.',
   'invitation_ttl_hours.text':
     'Ab dem Versand der Mail: 1 bis 720 Stunden, also bis zu 30 Tage. Je kürzer, desto weniger ist eine weitergeleitete oder gestohlene Mail wert. Schon verschickte Links behalten ihre Zeit.',
-  'invitation_ttl_hours.unit': 'Stunden',
   'invitation_ttl_hours.range': 'Das muss eine ganze Zahl von 1 bis 720 sein.',
   'invitation_ttl_hours.days': { one: 'Das ist {n} Tag.', other: 'Das sind {n} Tage.' },
   'standard_sees.text': 'Benutzer der Klasse „Standard“ verwalten andere. Hier steht, wen.',
