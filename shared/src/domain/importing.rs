@@ -1,11 +1,12 @@
 //! What a file of users may do: judged when the plan is made, and again when it is carried out, by what whoever imports
 //! may do at that moment.
 
+use super::edit::touches_owner;
 use super::email::Email;
 use super::permission::{Class, Permission, RoleBook};
 use super::powers::Powers;
 use super::refusal::Refusal;
-use super::tenant::{OwnerDemotion, Policy};
+use super::tenant::Policy;
 use super::user::User;
 
 /// Whether a row may add this user, with licences or without.
@@ -61,8 +62,8 @@ fn touches_rights(
         return Err(Refusal::NotYourself);
     }
     let demoted = before.rights.class == Class::Owner && after.rights.class != Class::Owner;
-    if demoted && policy.owner_demotion == OwnerDemotion::Support {
-        return Err(Refusal::OwnerProtected);
+    if demoted {
+        touches_owner(policy, before)?;
     }
     // One transaction can count one owner only, and a file is no place to decide on who leads the company.
     if before.is_acting_owner() != after.is_acting_owner() {

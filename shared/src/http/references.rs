@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::domain::field::{Fault, Fields};
 use crate::domain::group::Group;
 use crate::domain::id::{AccountId, GroupId, TenantId, UserId};
-use crate::domain::permission::{Rights, Role, RoleBook, unknown_role};
+use crate::domain::permission::{Rights, RoleBook, unknown_role};
 use crate::domain::powers::Powers;
 use crate::domain::tenant::{Policy, ScopeKind, Tenant};
 use crate::domain::user::User;
@@ -179,11 +179,7 @@ async fn roles(
     new: &Rights,
     fields: &mut Fields,
 ) -> Result<RoleBook, ApiError> {
-    let defined = |role: &Role| matches!(role, Role::Defined(_));
-    if !user.rights.roles.iter().any(defined) {
-        return Ok(RoleBook::default());
-    }
-    let book = ctx.store.role_book(tenant).await?;
+    let book = ctx.store.book_of(tenant, &user.rights).await?;
     if !new.roles.iter().all(|role| book.knows(role)) {
         fields.fault("roles", &unknown_role());
     }
