@@ -8,6 +8,8 @@ export default defineConfig({
   outputDir: 'test-results',
   reporter: [['list']],
   workers: 1,
+  // Chromium on a busy machine now and then loses a page; what needed a second try is reported as flaky.
+  retries: 1,
   // Far more than a flow takes: the machine may be busy.
   timeout: 180_000,
   expect: { timeout: 20_000 },

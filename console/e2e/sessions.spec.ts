@@ -28,10 +28,8 @@ test('somebody signs in, stays signed in over reloads, and signs out of all tabs
   const kept = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie]));
   expect(kept).toBe('[{"muster.session":"1"},{},""]');
 
-  // As impatient people do.
-  await page.reload({ waitUntil: 'commit' });
-  await page.reload({ waitUntil: 'commit' });
-  await page.reload();
+  // As impatient people do. A reload that comes while the page is being replaced finds no page, and is asked for again.
+  for (let times = 0; times < 3; times += 1) await expect(() => page.reload({ waitUntil: 'commit' })).toPass();
   await expect(page.getByRole('heading', { name: 'Overview', level: 1 })).toBeVisible();
 
   const second = await context.newPage();
