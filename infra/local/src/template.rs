@@ -128,7 +128,7 @@ pub struct Table {
 
 /// Resources that deliver nothing, so that the local stack needs no counterpart of them, and those of the console's
 /// distribution, whose counterpart is `console.rs`.
-const INERT: [&str; 13] = [
+const INERT: [&str; 14] = [
     "AWS::CloudFront::Distribution",
     "AWS::CloudFront::Function",
     "AWS::CloudFront::OriginAccessControl",
@@ -138,6 +138,7 @@ const INERT: [&str; 13] = [
     "AWS::S3::BucketPolicy",
     "AWS::SES::ConfigurationSet",
     "AWS::SES::ConfigurationSetEventDestination",
+    "AWS::SES::EmailIdentity",
     "AWS::SNS::Topic",
     "AWS::SNS::TopicPolicy",
     "AWS::SQS::QueuePolicy",
