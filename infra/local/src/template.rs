@@ -354,6 +354,7 @@ fn read_function(source: &CloudFormation, resource: &Resource) -> Result<Functio
             Event::ScheduleV2 {
                 schedule_expression,
                 input,
+                ..
             } => {
                 function.schedules.push(Schedule {
                     every: rate(&schedule_expression)?,
@@ -507,6 +508,8 @@ enum Event {
     ScheduleV2 {
         schedule_expression: String,
         input: Option<String>,
+        #[serde(rename = "Name", default)]
+        _name: Value,
     },
 }
 
