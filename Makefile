@@ -1,5 +1,5 @@
 # Everything that is done with Muster; `make run` and `make test` do all the set-up themselves.
-.PHONY: run console test lint test-console e2e lighthouse screenshots check check-infra deploy undeploy openapi bench
+.PHONY: run console test lint test-console e2e lighthouse screenshots check check-infra deploy undeploy requeue costs openapi bench
 
 # What the console is built from, and what it is built into.
 CONSOLE_SOURCES := $(shell find console/src console/public console/scripts -type f -not -name schema.d.ts 2>/dev/null) \
@@ -56,6 +56,14 @@ deploy: console
 
 undeploy:
 	infra/undeploy.sh
+
+# Hands what waits in the table to the workers once more, when the stream no longer can.
+requeue:
+	infra/requeue.sh
+
+# Writes the tables of costs in docs/operations.md anew from the measured capacity; a test fails when they are stale.
+costs: $(INFRA_TOOLS)
+	$(INFRA_VENV)/bin/python infra/checks/costs.py
 
 # Types and logic of the console, and the size of what it loads at first.
 test-console: $(CONSOLE_MODULES)

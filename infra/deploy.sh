@@ -19,10 +19,10 @@ build() {
   for folder in functions/*/; do
     packages+=(--package "$(basename "$folder")")
   done
-  mkdir -p target/deploy
-  cargo lambda build --locked --release --target "$triple" --output-format zip --lambda-dir target/deploy/functions "${packages[@]}"
+  mkdir -p target/aws
+  cargo lambda build --locked --release --target "$triple" --output-format zip --lambda-dir target/aws/functions "${packages[@]}"
   # The same template, with what was built in the place of what it was built from.
-  sed 's|CodeUri: ../functions/\(.*\)|CodeUri: functions/\1/bootstrap.zip|' infra/template.yaml > target/deploy/template.yaml
+  sed 's|CodeUri: ../functions/\(.*\)|CodeUri: functions/\1/bootstrap.zip|' infra/template.yaml > target/aws/template.yaml
 }
 
 # Puts the code into a bucket, and makes a template that takes it from there.
@@ -35,8 +35,8 @@ package() {
     aws s3api put-public-access-block --bucket "$code" --public-access-block-configuration \
       BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true
   fi
-  aws cloudformation package --template-file target/deploy/template.yaml --s3-bucket "$code" --s3-prefix functions \
-    --output-template-file target/deploy/packaged.yaml > /dev/null
+  aws cloudformation package --template-file target/aws/template.yaml --s3-bucket "$code" --s3-prefix functions \
+    --output-template-file target/aws/packaged.yaml > /dev/null
 }
 
 # The template's parameters that are set here.
@@ -54,7 +54,7 @@ deploy_stack() {
     parameters+=("$name=${!name}")
   done
   # What was made stays when something fails the first time, so that the cause can be mended and this be run again.
-  aws cloudformation deploy --stack-name "$stack" --template-file target/deploy/packaged.yaml \
+  aws cloudformation deploy --stack-name "$stack" --template-file target/aws/packaged.yaml \
     --s3-bucket "$code" --s3-prefix templates --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset --disable-rollback \
     --parameter-overrides ${parameters[@]+"${parameters[@]}"} --tags application=muster "stage=${Stage:-production}"
 }
@@ -67,16 +67,16 @@ adopt_stack() {
     parameters+=("ParameterKey=$name,ParameterValue=\"${!name}\"")
   done
   echo "There is a table $stack already: taking it, and what else is there of the same name, into the new stack"
-  aws s3 cp target/deploy/packaged.yaml "s3://$code/templates/adopt.yaml" --only-show-errors
+  aws s3 cp target/aws/packaged.yaml "s3://$code/templates/adopt.yaml" --only-show-errors
   aws cloudformation create-change-set --stack-name "$stack" --change-set-name adopt --change-set-type CREATE --import-existing-resources \
-    --template-url "https://$code.s3.$region.amazonaws.com/templates/adopt.yaml" --capabilities CAPABILITY_IAM \
+    --template-url "https://s3.$region.amazonaws.com/$code/templates/adopt.yaml" --capabilities CAPABILITY_IAM \
     --parameters "${parameters[@]}" --tags Key=application,Value=muster "Key=stage,Value=${Stage:-production}" > /dev/null
   aws cloudformation wait change-set-create-complete --stack-name "$stack" --change-set-name adopt
   aws cloudformation execute-change-set --stack-name "$stack" --change-set-name adopt --disable-rollback
   aws cloudformation wait stack-create-complete --stack-name "$stack"
 }
 
-# Where the stack's links lead.
+# Where the stack's links lead; None before anything was deployed.
 base_url() {
   aws cloudformation describe-stacks --stack-name "$stack" --query "Stacks[0].Parameters[?ParameterKey=='BaseUrl'].ParameterValue | [0]" --output text
 }
@@ -134,26 +134,25 @@ need aws cargo cargo-lambda
 read_settings
 find_out_where
 state=$(state)
-if [ "$state" = NONE ]; then
+deployed=$([ "$state" = NONE ] || base_url)
+if [ -z "$deployed" ] || [ "$deployed" = None ]; then
   [ -n "${Sender-}" ] || fail "Which address do mails come from? make deploy Sender=muster@example.com, or write it into infra/deploy.env"
   [ -z "${Certificate-}" ] || [ -n "${BaseUrl-}" ] || fail "Which address is the certificate for? Set BaseUrl"
+  deployed=$NOWHERE
 fi
+export BaseUrl=${BaseUrl:-$deployed}
 build
 package
 
-# Without a domain links lead to the distribution, whose address is known once it is there: so the first time, twice.
-if [ "$state" = NONE ]; then
-  export BaseUrl=${BaseUrl:-$NOWHERE}
-  if aws dynamodb describe-table --table-name "$stack" > /dev/null 2>&1; then
-    adopt_stack
-  else
-    deploy_stack
-  fi
+if [ "$state" = NONE ] && aws dynamodb describe-table --table-name "$stack" > /dev/null 2>&1; then
+  adopt_stack
 else
   deploy_stack
 fi
+# Without a domain links lead to the distribution, whose address is known once it is there: so the first time, twice.
 if [ "$(base_url)" = "$NOWHERE" ]; then
   BaseUrl=$(output ConsoleUrl)
+  export BaseUrl
   deploy_stack
 fi
 upload_console

@@ -1,4 +1,4 @@
-"""`make deploy` and `make undeploy` say the right things to AWS: run against stand-ins that note what they were told."""
+"""`make deploy`, `make undeploy` and `make requeue` say the right things to AWS: run against stand-ins that note what they were told."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from assertions import ROOT
+from transform import ROOT
 
 # AWS, as far as the scripts ask it: a stack that is there or not, with outputs and parameters, in a JSON file.
 AWS = f"""#!{sys.executable} -IS
@@ -42,6 +42,8 @@ elif command == "cloudformation create-change-set":
         world["parameters"][key] = value.strip('"')
 elif command == "cloudformation execute-change-set":
     world["state"] = "CREATE_COMPLETE"
+elif command == "dynamodb scan":
+    print("\\n".join("\\t".join(item) for item in world["waiting"]))
 elif command == "s3api list-object-versions":
     bucket = said[said.index("--bucket") + 1]
     files = world["files"].pop(bucket, None)
@@ -52,7 +54,12 @@ json.dump(world, open(world_file, "w"))
 sys.exit(status)
 """
 
-OUTPUTS = {"ConsoleUrl": "https://d1.cloudfront.example", "ConsoleBucket": "the-console", "Provision": "muster-Provision-1"}
+OUTPUTS = {
+    "ConsoleUrl": "https://d1.cloudfront.example",
+    "ConsoleBucket": "the-console",
+    "Provision": "muster-Provision-1",
+    "Topic": "arn:aws:sns:eu-central-1:123456789012:muster",
+}
 
 
 class World:
@@ -122,7 +129,7 @@ def test_the_first_deployment_without_a_domain_deploys_twice_and_says_how_to_go_
     built = (world.folder / "cargo").read_text()
     assert "lambda build --locked --release --target x86_64-unknown-linux-gnu.2.34 " in built
     assert built.count("--package ") == len(list((ROOT / "functions").iterdir()))
-    template = (world.checkout / "target/deploy/template.yaml").read_text()
+    template = (world.checkout / "target/aws/template.yaml").read_text()
     assert "CodeUri: functions/sign-in/bootstrap.zip\n" in template and "../functions" not in template
 
 
@@ -131,7 +138,7 @@ def test_a_later_deployment_deploys_once_and_leaves_the_address(world):
     done = world.run("deploy.sh", Memory="512", Architecture="arm64")
     assert done.returncode == 0, done.stderr
     (only,) = map(overrides, world.said("cloudformation deploy"))
-    assert only == ["Architecture=arm64", "Memory=512"]
+    assert only == ["BaseUrl=https://muster.acme.example", "Architecture=arm64", "Memory=512"]
     assert "aarch64-unknown-linux-gnu.2.34" in (world.folder / "cargo").read_text()
     assert "once that leads to https://d1.cloudfront.example" in done.stdout
 
@@ -140,6 +147,13 @@ def test_a_deployment_that_was_broken_off_between_the_two_is_finished(world):
     world.change(state="CREATE_COMPLETE", parameters={"BaseUrl": "https://not-yet.invalid"})
     assert world.run("deploy.sh").returncode == 0
     assert overrides(world.said("cloudformation deploy")[-1]) == ["BaseUrl=https://d1.cloudfront.example"]
+
+
+def test_a_first_deployment_that_came_to_nothing_is_begun_anew(world):
+    world.change(state="REVIEW_IN_PROGRESS")
+    assert world.run("deploy.sh", Sender="a@acme.example").returncode == 0
+    first, _ = map(overrides, world.said("cloudformation deploy"))
+    assert first == ["BaseUrl=https://not-yet.invalid", "Sender=a@acme.example"]
 
 
 def test_settings_come_from_the_file_and_the_environment_has_the_last_word(world):
@@ -241,3 +255,21 @@ def test_undeploying_with_the_data_deletes_them_also_when_the_stack_is_gone(worl
     assert unprotected < deleted
     assert world.now()["deleted"] == ["plans/a"]
     assert world.said("s3api delete-bucket") and world.said("secretsmanager delete-secret")
+
+
+def test_what_waits_is_handed_to_the_workers_in_the_form_that_they_know(world):
+    items = [["M#ml_1", "MAIL", "mail"], ["C#tnt_1#imp_1#2#0", "CHUNK", "import-chunk"]]
+    world.change(state="UPDATE_COMPLETE", waiting=items)
+    done = world.run("requeue.sh")
+    assert (done.returncode, done.stdout) == (0, "2 items were handed to the workers\n"), done.stderr
+    published = [dict(zip(said[2::2], said[3::2], strict=True)) for said in world.said("sns publish")]
+    assert {message["--topic-arn"] for message in published} == {OUTPUTS["Topic"]}
+    records = [json.loads(message["--message"])["dynamodb"] for message in published]
+    assert [(record["Keys"]["PK"]["S"], record["Keys"]["SK"]["S"], record["NewImage"]["outbox"]["S"]) for record in records] == [
+        tuple(item) for item in items
+    ]
+
+
+def test_nothing_waits(world):
+    world.change(state="UPDATE_COMPLETE", waiting=[])
+    assert world.run("requeue.sh").stdout == "0 items were handed to the workers\n"

@@ -4,8 +4,8 @@ import copy
 from pathlib import Path
 
 import pytest
-from assertions import CHECKS, ROOT, Template, listed
-from transform import read, transform
+from assertions import CHECKS, Template, listed
+from transform import ROOT, read, transform
 
 DOCUMENT = transform(read(ROOT / "infra/template.yaml"))
 

@@ -13,6 +13,8 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
+ROOT = Path(__file__).parents[2]
+
 # The translator asks for a region and finds no account here; neither shows in what it makes.
 os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")
 
