@@ -294,12 +294,13 @@ def the_outbox_pipe_may_read_and_publish(template: Template):
     pipe = template.one("AWS::Pipes::Pipe")
     (role,) = named(pipe["RoleArn"])
     rights = list(template.statements(role))
-    for action, target in (
-        ("dynamodb:GetRecords", named(pipe["Source"])),
-        ("dynamodb:GetShardIterator", named(pipe["Source"])),
-        ("dynamodb:DescribeStream", named(pipe["Source"])),
-        ("sns:Publish", named(pipe["Target"])),
-    ):
+    wanted = [("sns:Publish", named(pipe["Target"]))]
+    for action in ("GetRecords", "GetShardIterator", "DescribeStream"):
+        wanted.append((f"dynamodb:{action}", named(pipe["Source"])))
+    given_up = named(pipe["SourceParameters"]["DynamoDBStreamParameters"].get("DeadLetterConfig"))
+    if given_up:
+        wanted.append(("sqs:SendMessage", given_up))
+    for action, target in wanted:
         if not any(allows(right, action) and target <= named(right["Resource"]) for right in rights):
             yield f"the pipe may not {action}"
     for filter_ in pipe["SourceParameters"]["FilterCriteria"]["Filters"]:

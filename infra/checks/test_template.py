@@ -159,7 +159,15 @@ def a_policy_for_another_topic(resources):
 
 @fault("the_outbox_pipe_may_read_and_publish")
 def a_pipe_that_may_not_publish(resources):
-    rights(resources, "OutboxRole")[-1]["Resource"] = {"Ref": "Alarms"}
+    for right in rights(resources, "OutboxRole"):
+        if right["Action"] == "sns:Publish":
+            right["Resource"] = {"Ref": "Alarms"}
+
+
+@fault("the_outbox_pipe_may_read_and_publish")
+def a_pipe_that_may_not_write_its_dead_letters(resources):
+    parameters = properties(resources, "Outbox")["SourceParameters"]["DynamoDBStreamParameters"]
+    parameters["DeadLetterConfig"] = {"Arn": {"Fn::GetAtt": ["MailDeadLetters", "Arn"]}}
 
 
 @fault("the_outbox_pipe_may_read_and_publish")

@@ -96,7 +96,8 @@ impl Context {
     }
 }
 
-/// The keys that the secret gives: of its first line the present one, of the others those before it.
+/// The keys that the secret gives: of its first line the present one, of the others those before it. Blank lines are what
+/// shells leave behind.
 async fn read_secret(
     secrets: &aws_sdk_secretsmanager::Client,
     id: &str,
@@ -106,6 +107,8 @@ async fn read_secret(
         got.map_err(|error| StartError::Secret(error.code().unwrap_or("no answer").to_owned()))?;
     let lines = got.secret_string().unwrap_or_default().lines();
     let keys: Option<Vec<Signer>> = lines
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
         .map(|line| (line.len() >= 32).then(|| Signer::derive(line)).flatten())
         .collect();
     keys.filter(|keys| !keys.is_empty())

@@ -30,23 +30,24 @@ async fn a_new_signing_secret_signs_nobody_out_and_ends_no_link_and_no_code() {
     let secret = folder.path().join("secret");
     let before = std::fs::read_to_string(&secret).unwrap();
     let present = "a second secret, of more than 32 characters";
-    std::fs::write(&secret, format!("{present}\n{before}")).unwrap();
+    std::fs::write(&secret, format!("{present}\n{before}\n\n")).unwrap();
 
     let world = at(folder.path(), Some(Clock::fixed(now))).await;
-    let published = world.nobody().get("/v1/jwks.json").await.expect(200);
+    let nobody = world.nobody();
+    let published = nobody.get("/v1/jwks.json").await.expect(200);
     let count = |keys: &serde_json::Value| keys["keys"].as_array().map(Vec::len);
     assert_eq!((count(&keys), count(&published)), (Some(1), Some(2)));
     let signed_in = world.bearer(text(&session["access_token"]));
     let _ = signed_in.get("/v1/me").await.expect(200);
     let refresh = json!({ "refresh_token": session["refresh_token"] });
-    let refreshed = world.nobody().post("/v1/sessions/refresh", refresh).await;
+    let refreshed = nobody.post("/v1/sessions/refresh", refresh).await;
     let refreshed = world.bearer(text(&refreshed.expect(200)["access_token"]));
     let _ = refreshed.get("/v1/me").await.expect(200);
     let accept = json!({ "token": invitation, "username": "ada", "password": PASSWORD });
-    let accepted = world.nobody().post("/v1/activations", accept).await;
+    let accepted = nobody.post("/v1/activations", accept).await;
     let _ = accepted.expect(200);
     let confirm = json!({ "change": change, "code": code });
-    let confirmed = world.nobody().post("/v1/email-changes/confirm", confirm);
+    let confirmed = nobody.post("/v1/email-changes/confirm", confirm);
     let _ = confirmed.await.expect(200);
 }
 
