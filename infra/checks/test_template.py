@@ -1,11 +1,14 @@
-"""The template holds what `assertions.py` asks, and each of its checks finds the faults that it is there for."""
+"""The template holds what `wiring.py` and `watching.py` ask, and each of their checks finds the faults that it is there for."""
 
 import copy
 from pathlib import Path
 
 import pytest
-from assertions import CHECKS, Template, listed
+import watching  # noqa: F401 (puts its checks into CHECKS)
+import wiring  # noqa: F401
+from model import CHECKS, Template, listed
 from transform import ROOT, read, transform
+
 
 DOCUMENT = transform(read(ROOT / "infra/template.yaml"))
 
