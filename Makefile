@@ -1,11 +1,14 @@
 # Everything that is done with Muster; `make run` and `make test` do all the set-up themselves.
-.PHONY: run console test lint test-console e2e lighthouse screenshots check openapi bench
+.PHONY: run console test lint test-console e2e lighthouse screenshots check check-infra deploy undeploy requeue costs openapi bench
 
 # What the console is built from, and what it is built into.
 CONSOLE_SOURCES := $(shell find console/src console/public console/scripts -type f -not -name schema.d.ts 2>/dev/null) \
 	console/index.html console/package.json console/vite.config.ts console/svelte.config.js console/tsconfig.json openapi.json
 CONSOLE_BUILT := console/dist/index.html
 CONSOLE_MODULES := console/node_modules/.package-lock.json
+# What checks the template, in a virtual environment of Python's.
+INFRA_VENV := target/infra-venv
+INFRA_TOOLS := $(INFRA_VENV)/.installed
 # Names the local stack that the browser tests start.
 WITH_LOCAL = MUSTER_LOCAL="$$(cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/ci/muster-local"
 
@@ -24,8 +27,8 @@ $(CONSOLE_MODULES): console/package-lock.json
 	cd console && npm ci --no-audit --no-fund
 	touch $@
 
-# All tests and the gates that need nothing but Rust, Node.js and Chromium.
-test: lint test-console
+# All tests and the gates that need nothing but Rust, Node.js, Python and Chromium.
+test: lint check-infra test-console
 	INSTA_UPDATE=no cargo test --locked --profile ci --workspace --no-fail-fast
 	$(MAKE) e2e
 
@@ -33,6 +36,34 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --locked --profile ci --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --profile ci --workspace --no-deps --document-private-items
+
+# The template as CloudFormation would take it, and the scripts that deploy it. Once its tools are there, it asks no network.
+check-infra: $(INFRA_TOOLS)
+	$(INFRA_VENV)/bin/python infra/checks/transform.py infra/template.yaml target/infra/template.json
+	$(INFRA_VENV)/bin/cfn-lint target/infra/template.json
+	$(INFRA_VENV)/bin/checkov --config-file infra/checks/checkov.yaml --file target/infra/template.json
+	$(INFRA_VENV)/bin/shellcheck --external-sources infra/*.sh .ci/run
+	$(INFRA_VENV)/bin/python -m pytest --quiet -p no:cacheprovider infra/checks
+
+$(INFRA_TOOLS): infra/checks/requirements.txt infra/checks/constraints.txt
+	python3 -m venv --clear $(INFRA_VENV)
+	$(INFRA_VENV)/bin/pip install --quiet --disable-pip-version-check --requirement infra/checks/requirements.txt --constraint infra/checks/constraints.txt
+	touch $@
+
+# To AWS, and away from there: docs/operations.md. Settings stand in infra/deploy.env, or here: make deploy Sender=…
+deploy: console
+	infra/deploy.sh
+
+undeploy:
+	infra/undeploy.sh
+
+# Hands what waits in the table to the workers once more, when the stream no longer can.
+requeue:
+	infra/requeue.sh
+
+# Writes the tables of costs in docs/operations.md anew from the measured capacity; a test fails when they are stale.
+costs: $(INFRA_TOOLS)
+	$(INFRA_VENV)/bin/python infra/checks/costs.py
 
 # Types and logic of the console, and the size of what it loads at first.
 test-console: $(CONSOLE_MODULES)

@@ -123,7 +123,7 @@ pub(crate) async fn verify(
 /// Goes from seal to seal.
 struct Walk<'a> {
     ctx: &'a Context,
-    trusted: &'a Trusted<'a>,
+    trusted: &'a Trusted,
     registration: &'a Registration,
     /// The place of the last seal that was looked at.
     after: String,
@@ -137,7 +137,7 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     async fn begin(
         ctx: &'a Context,
-        trusted: &'a Trusted<'a>,
+        trusted: &'a Trusted,
         registration: &'a Registration,
         after: String,
     ) -> Result<Self, StoreError> {

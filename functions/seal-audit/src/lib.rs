@@ -20,7 +20,7 @@ pub const FUNCTION: Function = Function::event("seal-audit", |ctx, _| Box::pin(h
 /// What is sealed with, and what the seals of earlier are verified with.
 struct Keys<'a> {
     signer: &'a Signer,
-    trusted: Trusted<'a>,
+    trusted: Trusted,
 }
 
 /// How many trails are sealed at a time.
@@ -133,7 +133,7 @@ async fn next_end(
 /// Nothing is sealed on top of a seal that is not ours.
 async fn check_newest(
     ctx: &Context,
-    trusted: &Trusted<'_>,
+    trusted: &Trusted,
     registration: &Registration,
 ) -> Result<(), Internal> {
     let Some(head) = &registration.sealed else {

@@ -143,7 +143,8 @@ fn not_built() -> Response {
 #[cfg(test)]
 mod tests {
     use axum::http::header::{
-        CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+        CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+        X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
     };
     use serde_json::{Value, json};
 
@@ -165,16 +166,22 @@ mod tests {
         let security = config["SecurityHeadersConfig"].as_object().unwrap();
         let named = security.iter().map(|(kind, header)| {
             let (name, value) = match kind.as_str() {
-                "ContentSecurityPolicy" => {
-                    (CONTENT_SECURITY_POLICY, &header["ContentSecurityPolicy"])
-                }
-                "ReferrerPolicy" => (REFERRER_POLICY, &header["ReferrerPolicy"]),
-                "FrameOptions" => (X_FRAME_OPTIONS, &header["FrameOption"]),
+                "ContentSecurityPolicy" => (
+                    CONTENT_SECURITY_POLICY,
+                    header["ContentSecurityPolicy"].clone(),
+                ),
+                "ReferrerPolicy" => (REFERRER_POLICY, header["ReferrerPolicy"].clone()),
+                "FrameOptions" => (X_FRAME_OPTIONS, header["FrameOption"].clone()),
                 // It has one value only.
-                "ContentTypeOptions" => (X_CONTENT_TYPE_OPTIONS, &Value::from("nosniff")),
+                "ContentTypeOptions" => (X_CONTENT_TYPE_OPTIONS, Value::from("nosniff")),
+                "StrictTransportSecurity" => {
+                    assert_eq!(header["IncludeSubdomains"], Value::Bool(false));
+                    let age = format!("max-age={}", header["AccessControlMaxAgeSec"]);
+                    (STRICT_TRANSPORT_SECURITY, Value::from(age))
+                }
                 unknown => panic!("what is {unknown}?"),
             };
-            (name, value.clone(), header["Override"].clone())
+            (name, value, header["Override"].clone())
         });
         let custom = config["CustomHeadersConfig"]["Items"].as_array().unwrap();
         let custom = custom.iter().map(|item| {

@@ -18,9 +18,8 @@ use crate::data_dir::{DataDir, write_whole};
 #[derive(Debug)]
 pub struct Secrets {
     arns: Vec<String>,
+    /// The file `secret`.
     value: String,
-    /// What it was before it was replaced, if it ever was: the file `secret.previous`.
-    previous: Option<String>,
 }
 
 impl Secrets {
@@ -39,12 +38,7 @@ impl Secrets {
             }
             Err(error) => return Err(error),
         };
-        let previous = std::fs::read_to_string(data.join("secret.previous")).ok();
-        Ok(Self {
-            arns,
-            value,
-            previous,
-        })
+        Ok(Self { arns, value })
     }
 }
 
@@ -69,7 +63,6 @@ pub fn routes(secrets: Secrets) -> Router {
 #[serde(rename_all = "PascalCase")]
 struct GetSecretValue {
     secret_id: String,
-    version_stage: Option<String>,
 }
 
 async fn get_secret_value(
@@ -90,26 +83,17 @@ async fn get_secret_value(
         Ok(request) => request,
         Err(error) => return refused("InvalidRequestException", &error.to_string()),
     };
-    let stage = request.version_stage.as_deref().unwrap_or("AWSCURRENT");
-    let version = match stage {
-        "AWSCURRENT" => Some(&secrets.value),
-        "AWSPREVIOUS" => secrets.previous.as_ref(),
-        _ => None,
-    };
-    match version.filter(|_| secrets.arns.contains(&request.secret_id)) {
-        Some(value) => Json(json!({
-            "ARN": request.secret_id,
-            "Name": request.secret_id,
-            "SecretString": value,
-            "VersionId": "local",
-            "VersionStages": [stage],
-        }))
-        .into_response(),
-        None => refused(
-            "ResourceNotFoundException",
-            "there is no such secret, or no such version of it",
-        ),
+    if !secrets.arns.contains(&request.secret_id) {
+        return refused("ResourceNotFoundException", "there is no such secret");
     }
+    Json(json!({
+        "ARN": request.secret_id,
+        "Name": request.secret_id,
+        "SecretString": secrets.value,
+        "VersionId": "local",
+        "VersionStages": ["AWSCURRENT"],
+    }))
+    .into_response()
 }
 
 fn refused(kind: &str, message: &str) -> Response {

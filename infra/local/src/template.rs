@@ -128,7 +128,7 @@ pub struct Table {
 
 /// Resources that deliver nothing, so that the local stack needs no counterpart of them, and those of the console's
 /// distribution, whose counterpart is `console.rs`.
-const INERT: [&str; 13] = [
+const INERT: [&str; 14] = [
     "AWS::CloudFront::Distribution",
     "AWS::CloudFront::Function",
     "AWS::CloudFront::OriginAccessControl",
@@ -138,6 +138,7 @@ const INERT: [&str; 13] = [
     "AWS::S3::BucketPolicy",
     "AWS::SES::ConfigurationSet",
     "AWS::SES::ConfigurationSetEventDestination",
+    "AWS::SES::EmailIdentity",
     "AWS::SNS::Topic",
     "AWS::SNS::TopicPolicy",
     "AWS::SQS::QueuePolicy",
@@ -353,6 +354,7 @@ fn read_function(source: &CloudFormation, resource: &Resource) -> Result<Functio
             Event::ScheduleV2 {
                 schedule_expression,
                 input,
+                ..
             } => {
                 function.schedules.push(Schedule {
                     every: rate(&schedule_expression)?,
@@ -506,6 +508,8 @@ enum Event {
     ScheduleV2 {
         schedule_expression: String,
         input: Option<String>,
+        #[serde(rename = "Name", default)]
+        _name: Value,
     },
 }
 

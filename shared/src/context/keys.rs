@@ -173,20 +173,22 @@ impl Signer {
     }
 }
 
-/// The keys by which this service has signed: those that its secret, and the one before it, give.
+/// The keys by which this service signs and has signed, as its secret gives them.
 #[derive(Debug)]
-pub struct Trusted<'a> {
-    pub(super) current: &'a Signer,
-    pub(super) earlier: Option<Signer>,
-}
+pub struct Trusted(pub(super) Vec<Signer>);
 
-impl Trusted<'_> {
+impl Trusted {
     /// Whether the key called `kid` is one of them, and signed the statement.
     #[must_use]
     pub fn signed(&self, kid: &str, statement: &str, signature: &str) -> bool {
-        let keys = [Some(self.current), self.earlier.as_ref()];
-        let mut named = keys.into_iter().flatten().filter(|key| key.kid == kid);
+        let mut named = self.0.iter().filter(|key| key.kid == kid);
         named.any(|key| key.signed(statement, signature))
+    }
+
+    /// Whether one of them gives a nonce this code.
+    #[must_use]
+    pub fn gives(&self, nonce: &str, code: &str) -> bool {
+        self.0.iter().any(|key| key.code(nonce) == code)
     }
 }
 

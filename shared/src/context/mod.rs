@@ -62,7 +62,7 @@ impl Context {
         );
         let files = Files::new(clients.s3, config.bucket.clone());
         let signer = match &config.signing_secret {
-            Some(id) => read_secret(&clients.secrets, id, "AWSCURRENT").await?,
+            Some(id) => read_secret(&clients.secrets, id).await?.into_iter().next(),
             None => None,
         };
         if let Some(signer) = &signer {
@@ -83,49 +83,36 @@ impl Context {
     }
 
     /// The keys that what this service signed is verified with; none in functions that do not sign. They follow from the
-    /// secret, so nothing that stands in the table need be trusted. The secret before the present one counts too: what was
-    /// signed does not become wrong when the secret is replaced.
+    /// secret, so nothing that stands in the table need be trusted. Earlier ones count for as long as they stand in it: what
+    /// was signed does not become wrong when the secret is replaced. Read anew, since it may have been meanwhile.
     ///
     /// # Errors
     /// When the secret cannot be read.
-    pub async fn trusted(&self) -> Result<Option<Trusted<'_>>, StartError> {
-        let (Some(current), Some(id)) = (&self.signer, &self.config.signing_secret) else {
+    pub async fn trusted(&self) -> Result<Option<Trusted>, StartError> {
+        let Some(id) = &self.config.signing_secret else {
             return Ok(None);
         };
-        let earlier = read_secret(&self.secrets, id, "AWSPREVIOUS").await?;
-        Ok(Some(Trusted { current, earlier }))
+        Ok(Some(Trusted(read_secret(&self.secrets, id).await?)))
     }
 }
 
-/// The key that a version of the secret gives; none if there is no such version.
+/// The keys that the secret gives: of its first line the present one, of the others those before it. Blank lines are what
+/// shells leave behind.
 async fn read_secret(
     secrets: &aws_sdk_secretsmanager::Client,
     id: &str,
-    stage: &str,
-) -> Result<Option<Signer>, StartError> {
-    let version = secrets
-        .get_secret_value()
-        .secret_id(id)
-        .version_stage(stage);
-    let got = match version.send().await {
-        Ok(got) => got,
-        Err(error) => {
-            let code = error.code().unwrap_or("no answer").to_owned();
-            let lacks = code == "ResourceNotFoundException" && stage != "AWSCURRENT";
-            return if lacks {
-                Ok(None)
-            } else {
-                Err(StartError::Secret(code))
-            };
-        }
-    };
-    let secret = got.secret_string().filter(|secret| secret.len() >= 32);
-    match secret.and_then(Signer::derive) {
-        Some(signer) => Ok(Some(signer)),
-        None => Err(StartError::Secret(
-            "it must be a string of at least 32 characters".to_owned(),
-        )),
-    }
+) -> Result<Vec<Signer>, StartError> {
+    let got = secrets.get_secret_value().secret_id(id).send().await;
+    let got =
+        got.map_err(|error| StartError::Secret(error.code().unwrap_or("no answer").to_owned()))?;
+    let lines = got.secret_string().unwrap_or_default().lines();
+    let keys: Option<Vec<Signer>> = lines
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .map(|line| (line.len() >= 32).then(|| Signer::derive(line)).flatten())
+        .collect();
+    keys.filter(|keys| !keys.is_empty())
+        .ok_or_else(|| StartError::Secret("it must be lines of at least 32 characters".to_owned()))
 }
 
 /// The SDK's clients, over one HTTP client.

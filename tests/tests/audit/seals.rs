@@ -455,7 +455,9 @@ async fn seals_outlive_the_secret_that_they_were_signed_with() {
     let (tenant, email) = (company.tenant.clone(), company.owner_email.clone());
     let noon = world.stack.clock().now();
     world.stack.shutdown().await;
-    std::fs::rename(data.join("secret"), data.join("secret.previous")).unwrap();
+    let first = std::fs::read_to_string(data.join("secret")).unwrap();
+    let second = "a second secret, of more than 32 characters";
+    std::fs::write(data.join("secret"), format!("{second}\n{first}")).unwrap();
 
     let world = World::with(|options| muster_local::Options {
         data: Some(data.clone()),
@@ -477,8 +479,8 @@ async fn seals_outlive_the_secret_that_they_were_signed_with() {
     );
     world.stack.shutdown().await;
 
-    // A secret that is neither the present one nor the one before gives no key that is trusted.
-    std::fs::remove_file(data.join("secret.previous")).unwrap();
+    // A secret that was taken out gives no key that is trusted.
+    std::fs::write(data.join("secret"), second).unwrap();
     let world = World::with(|options| muster_local::Options {
         data: Some(data.clone()),
         clock: muster_shared::clock::Clock::fixed(noon),

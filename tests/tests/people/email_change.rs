@@ -57,7 +57,7 @@ async fn token(world: &World, address: &str) -> String {
 }
 
 /// The code in the newest mail to an address.
-async fn code(world: &World, address: &str) -> String {
+pub async fn code(world: &World, address: &str) -> String {
     let mails = world.mails_to(address).await;
     let text = mails.last().unwrap().text.clone();
     let digits = |line: &&str| {

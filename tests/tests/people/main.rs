@@ -21,6 +21,7 @@ mod provisioning;
 mod resetting;
 mod revoking;
 mod roles;
+mod rotation;
 mod sessions;
 mod settings;
 mod support;
