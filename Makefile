@@ -1,12 +1,13 @@
 # Everything that is done with Muster; `make run` and `make test` do all the set-up themselves.
-.PHONY: run console test lint test-console e2e lighthouse screenshots check openapi bench
+.PHONY: run console test lint test-console test-api e2e lighthouse screenshots check openapi bench
 
 # What the console is built from, and what it is built into.
 CONSOLE_SOURCES := $(shell find console/src console/public console/scripts -type f -not -name schema.d.ts 2>/dev/null) \
 	console/index.html console/package.json console/vite.config.ts console/svelte.config.js console/tsconfig.json openapi.json
 CONSOLE_BUILT := console/dist/index.html
 CONSOLE_MODULES := console/node_modules/.package-lock.json
-# Names the local stack that the browser tests start.
+API_TOOLS := target/api-tools/installed
+# Names the local stack that the tests of browser and API start.
 WITH_LOCAL = MUSTER_LOCAL="$$(cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/ci/muster-local"
 
 # The local stack: console, API, mails, S3 and all functions in one process. ARGS="--memory --listen 127.0.0.1:0" and the
@@ -24,9 +25,10 @@ $(CONSOLE_MODULES): console/package-lock.json
 	cd console && npm ci --no-audit --no-fund
 	touch $@
 
-# All tests and the gates that need nothing but Rust, Node.js and Chromium.
+# All tests and the gates that need nothing but Rust, Node.js, Chromium and Python.
 test: lint test-console
 	INSTA_UPDATE=no cargo test --locked --profile ci --workspace --no-fail-fast
+	$(MAKE) test-api
 	$(MAKE) e2e
 
 lint:
@@ -37,6 +39,17 @@ lint:
 # Types and logic of the console, and the size of what it loads at first.
 test-console: $(CONSOLE_MODULES)
 	cd console && npm run check && npm test && npm run build
+
+# The API against openapi.json, by Schemathesis (Python 3.10 or newer; what it needs is fetched into target/), with a local
+# stack of its own. ARGS are options of `schemathesis run`: "--max-examples 200" looks longer.
+test-api: $(API_TOOLS)
+	cargo build --locked --profile ci --package muster-local --bin muster-local
+	$(WITH_LOCAL) $(dir $(API_TOOLS))bin/python tests/api/run.py $(ARGS)
+
+$(API_TOOLS): tests/api/requirements.txt
+	python3 -m venv $(dir $@)
+	$(dir $@)bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
 
 # The console in a browser (Chromium at /usr/bin/chromium, or CHROMIUM), against a local stack of its own; `lighthouse`
 # measures it, which is no test because a busy machine makes it slow, and fetches Lighthouse from npm.
