@@ -1,5 +1,5 @@
 # Everything that is done with Muster; `make run` and `make test` do all the set-up themselves.
-.PHONY: run console test lint test-console e2e lighthouse screenshots check check-infra deploy undeploy requeue costs openapi bench
+.PHONY: run console test lint test-console test-api e2e lighthouse screenshots check check-infra deploy undeploy requeue costs openapi bench
 
 # What the console is built from, and what it is built into.
 CONSOLE_SOURCES := $(shell find console/src console/public console/scripts -type f -not -name schema.d.ts 2>/dev/null) \
@@ -9,7 +9,9 @@ CONSOLE_MODULES := console/node_modules/.package-lock.json
 # What checks the template, in a virtual environment of Python's.
 INFRA_VENV := target/infra-venv
 INFRA_TOOLS := $(INFRA_VENV)/.installed
-# Names the local stack that the browser tests start.
+# What asks the API, likewise.
+API_TOOLS := target/api-tools/installed
+# Names the local stack that the tests of browser and API start.
 WITH_LOCAL = MUSTER_LOCAL="$$(cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/ci/muster-local"
 
 # The local stack: console, API, mails, S3 and all functions in one process. ARGS="--memory --listen 127.0.0.1:0" and the
@@ -30,6 +32,7 @@ $(CONSOLE_MODULES): console/package-lock.json
 # All tests and the gates that need nothing but Rust, Node.js, Python and Chromium.
 test: lint check-infra test-console
 	INSTA_UPDATE=no cargo test --locked --profile ci --workspace --no-fail-fast
+	$(MAKE) test-api
 	$(MAKE) e2e
 
 lint:
@@ -68,6 +71,17 @@ costs: $(INFRA_TOOLS)
 # Types and logic of the console, and the size of what it loads at first.
 test-console: $(CONSOLE_MODULES)
 	cd console && npm run check && npm test && npm run build
+
+# The API against openapi.json, by Schemathesis (Python 3.10 or newer; what it needs is fetched into target/), with a local
+# stack of its own. ARGS are options of `schemathesis run`: "--max-examples 200" looks longer.
+test-api: $(API_TOOLS)
+	cargo build --locked --profile ci --package muster-local --bin muster-local
+	$(WITH_LOCAL) $(dir $(API_TOOLS))bin/python tests/api/run.py $(ARGS)
+
+$(API_TOOLS): tests/api/requirements.txt
+	python3 -m venv $(dir $@)
+	$(dir $@)bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
 
 # The console in a browser (Chromium at /usr/bin/chromium, or CHROMIUM), against a local stack of its own; `lighthouse`
 # measures it, which is no test because a busy machine makes it slow, and fetches Lighthouse from npm.

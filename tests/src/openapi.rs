@@ -1,10 +1,17 @@
 //! The API document: what the functions say of their routes, put together.
 
-use muster_shared::error::{ApiError, Problem};
-use serde_json::{Value, json};
+use muster_shared::error::Problem;
+use serde_json::{Map, Value, json};
 use utoipa::PartialSchema;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
+
+mod problems;
+
+use problems::Problems;
+
+/// How a version is written as an entity tag.
+const ETAG: &str = "^\"[0-9]+\"$";
 
 /// The document, as it stands in `openapi.json`.
 ///
@@ -19,32 +26,99 @@ pub fn document() -> String {
 
 fn value() -> Value {
     let mut document = serde_json::to_value(merged()).unwrap_or_else(|error| panic!("{error}"));
-    let broken = json!({
-        "description": "`internal`: something is broken on the service's side",
-        "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
-    });
-    for operation in document["paths"]
+    let problems = Problems::new();
+    problems.describe(&mut document["components"]["schemas"]["Problem"]);
+    let mut responses = Map::from_iter([("Broken".to_owned(), broken())]);
+    for (method, operation) in document["paths"]
         .as_object_mut()
         .into_iter()
         .flat_map(|paths| paths.values_mut())
         .filter_map(Value::as_object_mut)
-        .flat_map(|item| item.values_mut())
+        .flat_map(|item| item.iter_mut())
     {
-        operation["responses"]["5XX"] = broken.clone();
+        let parameters = operation.get_mut("parameters");
+        for parameter in parameters
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
+            complete_parameter(parameter);
+        }
+        complete_headers(operation);
+        problems.expand(method, operation, &mut responses);
+        operation["responses"]["5XX"] = json!({ "$ref": "#/components/responses/Broken" });
     }
-    // Every code that a problem can have, with its status and meaning.
-    let codes = ApiError::codes();
-    let meanings: Vec<String> = codes
-        .iter()
-        .map(|(code, status, meaning)| format!("- `{code}` ({status}): {meaning}"))
-        .collect();
-    let code = &mut document["components"]["schemas"]["Problem"]["properties"]["code"];
-    code["enum"] = codes.iter().map(|(code, ..)| *code).collect();
-    code["description"] = json!(format!(
-        "What went wrong, for programs; never changes.\n\n{}",
-        meanings.join("\n")
-    ));
+    document["components"]["responses"] = responses.into();
+    document["components"]["headers"] = headers();
     document
+}
+
+fn broken() -> Value {
+    json!({
+        "description": "`internal`: something is broken on the service's side",
+        "headers": { "Cache-Control": { "$ref": "#/components/headers/Cache-Control" } },
+        "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
+    })
+}
+
+/// Headers that answers have in common.
+fn headers() -> Value {
+    let text = |description: &str, required: bool, schema: Value| json!({ "description": description, "required": required, "schema": schema });
+    json!({
+        "Cache-Control": text("Whether it may be kept: `no-store`, but for what is the same for everybody", true, json!({ "type": "string" })),
+        "ETag": text("The version, as `If-Match` names it", false, json!({ "type": "string", "pattern": ETAG })),
+        "Idempotency-Replayed": text("`true`, where this is the answer that the first request with the key got", false, json!({ "type": "string", "enum": ["true"] })),
+        "Retry-After": text("After how many seconds to come again", false, json!({ "type": "integer", "minimum": 1 })),
+        "WWW-Authenticate": text("How to authenticate: `Bearer`", true, json!({ "type": "string", "enum": ["Bearer"] })),
+    })
+}
+
+/// What the types of parameters do not say: how headers look, and that an empty parameter of a query counts as absent.
+fn complete_parameter(parameter: &mut Value) {
+    match (parameter["in"].as_str(), parameter["name"].as_str()) {
+        (Some("query"), _) => parameter["allowEmptyValue"] = json!(true),
+        (_, Some("Idempotency-Key")) => {
+            parameter["description"] = json!(
+                "Makes a retry safe: 1 to 255 visible ASCII characters, new for each request"
+            );
+            parameter["schema"] = json!({ "type": "string", "minLength": 1, "maxLength": 255 });
+        }
+        (_, Some("If-Match")) => {
+            parameter["schema"] = json!({ "type": "string" });
+            parameter["example"] = json!("\"1\"");
+        }
+        _ => {}
+    }
+}
+
+/// What every success has: whether it may be kept, and whether it is the answer to an earlier request. What an operation
+/// says of its headers they always have, unless it admits null.
+fn complete_headers(operation: &mut Value) {
+    let parameters = operation["parameters"].as_array().into_iter().flatten();
+    let once = parameters
+        .clone()
+        .any(|parameter| parameter["name"] == "Idempotency-Key");
+    let responses = operation["responses"].as_object_mut().into_iter().flatten();
+    for (_, response) in responses.filter(|(status, _)| status.starts_with('2')) {
+        let documented = response.get_mut("headers").and_then(Value::as_object_mut);
+        for (name, header) in documented.into_iter().flatten() {
+            let optional = header["schema"]["type"].is_array();
+            header["required"] = json!(!optional);
+            header["schema"] = match name.as_str() {
+                "ETag" => json!({ "type": "string", "pattern": ETAG }),
+                "Location" => json!({ "type": "string", "format": "uri-reference" }),
+                _ => json!({ "type": "string" }),
+            };
+        }
+        if response.get("content").is_some() {
+            response["headers"]["Cache-Control"] =
+                json!({ "$ref": "#/components/headers/Cache-Control" });
+        }
+        if once {
+            response["headers"]["Idempotency-Replayed"] =
+                json!({ "$ref": "#/components/headers/Idempotency-Replayed" });
+        }
+    }
 }
 
 fn merged() -> OpenApi {

@@ -116,7 +116,7 @@ fn cursor(text: &str) -> Result<String, Fault> {
 ///
 /// Level by level, in name order: the clients, or the accounts right below one. An account owner begins at its own.
 #[utoipa::path(get, path = "/v1/accounts", operation_id = "listAccounts", tag = "Accounts", params(List),
-    responses((status = 200, description = "A page of accounts", body = AccountPage), (status = "4XX", description = "`invalid_fields`, `not_found` of the parent, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "A page of accounts", body = AccountPage), (status = "4XX", description = "`invalid_fields`, `not_found`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn list(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = looking(ctx, request).await?;
     let query = http::parse_query::<List>(request)?.read()?;
@@ -174,7 +174,7 @@ async fn own_account(
 /// [Inviting](#operation/invite) makes one together with its first user.
 #[utoipa::path(post, path = "/v1/accounts", operation_id = "createAccount", tag = "Accounts", request_body = AccountForm,
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
-    responses((status = 201, description = "The account", body = AccountView), (status = "4XX", description = "`invalid_fields`, `account_name_taken`, `account_not_found`, `busy`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, description = "The account", body = AccountView, headers(("ETag" = String, description = "The version"), ("Location" = String, description = "The account"))), (status = "4XX", description = "`invalid_fields`, `account_name_taken`, `account_not_found`, `busy`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn create(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = managing(ctx, request).await?;
     caller
@@ -200,7 +200,7 @@ async fn create(ctx: &Context, request: &Request) -> Result<Response, ApiError> 
                 Opened::Refused(refusal) => return Err(refusal.into()),
             };
             let location = format!("/v1/accounts/{}", account.id);
-            http::created(&location, &AccountView::new(&account, now))
+            http::created_tagged(&location, &AccountView::new(&account, now), account.version)
         })
         .await
 }
@@ -208,7 +208,7 @@ async fn create(ctx: &Context, request: &Request) -> Result<Response, ApiError> 
 /// Show an account
 ///
 /// With all its rates. The `ETag` is what an edit names in `If-Match`.
-#[utoipa::path(get, path = "/v1/accounts/{id}", operation_id = "showAccount", tag = "Accounts", params(("id" = String, Path, description = "The account")),
+#[utoipa::path(get, path = "/v1/accounts/{id}", operation_id = "showAccount", tag = "Accounts", params(("id" = AccountId, Path, description = "The account")),
     responses((status = 200, description = "The account", body = AccountView, headers(("ETag" = String, description = "The version"))), (status = "4XX", description = "`not_found`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn one(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = looking(ctx, request).await?;
@@ -246,7 +246,7 @@ impl AccountEdit {
 /// Its name and who stands behind it. An account owner edits its own account too, but is called by others: a name must
 /// not be one that another account beside it has, which it does not see.
 #[utoipa::path(patch, path = "/v1/accounts/{id}", operation_id = "editAccount", tag = "Accounts", request_body = AccountEdit,
-    params(("id" = String, Path, description = "The account"), ("If-Match" = String, Header, description = "The `ETag` of the version that is edited")),
+    params(("id" = AccountId, Path, description = "The account"), ("If-Match" = String, Header, description = "The `ETag` of the version that is edited")),
     responses((status = 200, description = "The account", body = AccountView, headers(("ETag" = String, description = "The version"))), (status = "4XX", description = "`invalid_fields`, `not_found`, `account_name_taken`, `beyond_your_rights`, `precondition_failed`, `precondition_required`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn edit(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = managing(ctx, request).await?;
@@ -289,7 +289,7 @@ const TRIES: u32 = 5;
 /// which is today or later. One that has not begun is replaced by another for the same day; one in force, or past, is
 /// never rewritten.
 #[utoipa::path(post, path = "/v1/accounts/{id}/rates", operation_id = "addRate", tag = "Accounts", request_body = RateForm,
-    params(("id" = String, Path, description = "The account"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
+    params(("id" = AccountId, Path, description = "The account"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
     responses((status = 200, description = "The account with its rates", body = AccountView, headers(("ETag" = String, description = "The version"))), (status = "4XX", description = "`invalid_fields`, `not_found`, `busy`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn add_rate(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = managing(ctx, request).await?;
@@ -343,7 +343,7 @@ fn with_rate(caller: &Caller, account: &Account, rate: &Rate) -> Result<Option<A
 ///
 /// By whoever manages the account above it; refused while users are in it or sub-accounts below it. Deleted users do not
 /// count; restored ones are refused if their account is gone.
-#[utoipa::path(delete, path = "/v1/accounts/{id}", operation_id = "deleteAccount", tag = "Accounts", params(("id" = String, Path, description = "The account")),
+#[utoipa::path(delete, path = "/v1/accounts/{id}", operation_id = "deleteAccount", tag = "Accounts", params(("id" = AccountId, Path, description = "The account")),
     responses((status = 204, description = "It is gone"), (status = "4XX", description = "`not_found`, `account_not_empty`, `busy`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn delete(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = managing(ctx, request).await?;

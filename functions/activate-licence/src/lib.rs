@@ -57,6 +57,7 @@ struct Redeemed {
     /// What the user is called.
     name: String,
     /// When the licence was activated, RFC 3339.
+    #[schema(format = DateTime)]
     activated_at: String,
 }
 

@@ -59,6 +59,7 @@ struct LinkChecked {
     /// The address that was invited; only while the link can be used.
     email: Option<String>,
     /// When the link ends, RFC 3339.
+    #[schema(format = DateTime)]
     expires_at: String,
     /// Whether the person has a password already, from another company, and joins with that one.
     has_password: bool,

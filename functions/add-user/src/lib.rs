@@ -31,7 +31,7 @@ pub fn api() -> utoipa::openapi::OpenApi {
 /// A person, vehicle or device; with licences, and an invitation if asked for. All of it is done, or nothing.
 #[utoipa::path(post, path = "/v1/users", operation_id = "addUser", tag = "Users", request_body = UserForm,
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
-    responses((status = 201, description = "The user", body = UserView), (status = "4XX", description = "`invalid_fields`, `email_taken`, `external_id_taken`, `no_seats_left`, `product_not_found`, `no_email`, `beyond_your_rights`, `too_many_requests`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, description = "The user", body = UserView, headers(("ETag" = String, description = "The version"), ("Location" = String, description = "The user"))), (status = "4XX", description = "`invalid_fields`, `email_taken`, `external_id_taken`, `no_seats_left`, `product_not_found`, `no_email`, `beyond_your_rights`, `too_many_requests`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, &request).await?;
     caller.require(Permission::UsersWrite)?;
@@ -66,7 +66,7 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
             )
             .await?;
             let view = UserView::new(&user, now, caller.powers.permit(Permission::LicencesAssign));
-            http::created(&format!("/v1/users/{}", user.id), &view)
+            http::created_tagged(&format!("/v1/users/{}", user.id), &view, user.version)
         })
         .await
 }

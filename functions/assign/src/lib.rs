@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use muster_shared::auth::Caller;
 use muster_shared::context::Context;
 use muster_shared::domain::audit::Target;
-use muster_shared::domain::id::{ProductId, TenantId};
+use muster_shared::domain::id::{ProductId, TenantId, UserId};
 use muster_shared::domain::licence::{Code, Licence};
 use muster_shared::domain::permission::Permission;
 use muster_shared::domain::refusal::Refusal;
@@ -41,6 +41,7 @@ pub fn api() -> utoipa::openapi::OpenApi {
 #[serde(deny_unknown_fields)]
 struct Holders {
     /// Ids of users, 1 to 1000.
+    #[schema(value_type = Vec<UserId>, min_items = 1, max_items = 1000)]
     users: Vec<String>,
 }
 
@@ -49,7 +50,7 @@ struct Holders {
 #[schema(as = Product)]
 struct ProductView {
     /// Its id.
-    #[schema(example = "prd_4zk0m7v2q8x1c9dj")]
+    #[schema(value_type = ProductId)]
     id: String,
     /// Its name.
     #[schema(example = "CoPilot Truck with ActiveTraffic")]
@@ -132,7 +133,7 @@ async fn products(ctx: &Context, request: &Request) -> Result<Response, ApiError
 ///
 /// To 1 to 1000 users, in their order; when the seats run out the rest is refused, and never is one seat too many taken.
 #[utoipa::path(post, path = "/v1/products/{id}/assign", operation_id = "assignLicences", tag = "Licences", request_body = Holders,
-    params(("id" = String, Path, description = "The product"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
+    params(("id" = ProductId, Path, description = "The product"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
     responses((status = 200, description = "User by user, and the seats left", body = Assigned), (status = "4XX", description = "`not_found`, `invalid_fields`, `unauthenticated`, `forbidden`; of single users `user_not_found`, `no_seats_left`, `user_deleted`, `user_suspended`, `beyond_your_rights`, `busy`", body = Problem, content_type = "application/problem+json")))]
 async fn assign(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     change(ctx, request, |caller, product, now| Assigning {
@@ -147,7 +148,7 @@ async fn assign(ctx: &Context, request: &Request) -> Result<Response, ApiError> 
 ///
 /// Of 1 to 1000 users; their seats are free at once and their codes work no more.
 #[utoipa::path(post, path = "/v1/products/{id}/unassign", operation_id = "unassignLicences", tag = "Licences", request_body = Holders,
-    params(("id" = String, Path, description = "The product"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
+    params(("id" = ProductId, Path, description = "The product"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
     responses((status = 200, description = "User by user, and the seats left", body = Assigned), (status = "4XX", description = "`not_found`, `invalid_fields`, `unauthenticated`, `forbidden`; of single users `user_not_found`, `user_deleted`, `beyond_your_rights`, `busy`", body = Problem, content_type = "application/problem+json")))]
 async fn unassign(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     change(ctx, request, |caller, product, now| Unassigning {

@@ -8,7 +8,7 @@ use muster_shared::auth::Caller;
 use muster_shared::context::Context;
 use muster_shared::domain::audit::{AuditFilter, Operations, Told, Who};
 use muster_shared::domain::field::{Fault, Fields};
-use muster_shared::domain::id::UserId;
+use muster_shared::domain::id::{AuditId, UserId};
 use muster_shared::domain::seal::Seal;
 use muster_shared::error::{ApiError, Internal, Problem};
 use muster_shared::http::{self, Request, Response};
@@ -74,9 +74,10 @@ struct AuditPage {
 #[schema(as = AuditEntry)]
 struct EntryView {
     /// Its id.
-    #[schema(example = "aud_4zk0m7v2q8x1c9dj")]
+    #[schema(value_type = AuditId)]
     id: String,
     /// When, RFC 3339.
+    #[schema(format = DateTime)]
     at: String,
     /// Who.
     actor: ActorView,
@@ -147,8 +148,10 @@ struct SealView {
     /// Counts the company's seals, from 1.
     number: u64,
     /// Where its window begins, RFC 3339.
+    #[schema(format = DateTime)]
     from: String,
     /// Where its window ends, RFC 3339.
+    #[schema(format = DateTime)]
     to: String,
     /// How many entries it covers.
     entries: u64,
@@ -159,6 +162,7 @@ struct SealView {
     /// Its own hash: keep it, and nobody can replace it and what came before unnoticed by you.
     hash: String,
     /// When it was made, RFC 3339.
+    #[schema(format = DateTime)]
     sealed_at: String,
     /// The key it was signed with; see `/v1/jwks.json`.
     key: String,

@@ -53,6 +53,7 @@ pub(crate) struct Verification {
     /// What was found, at most a hundred.
     findings: Vec<FindingView>,
     /// Up to where the trail is sealed, RFC 3339.
+    #[schema(format = DateTime)]
     sealed_until: String,
     /// How many entries wait for their seal; 1000 means that or more.
     unsealed: usize,
@@ -69,8 +70,10 @@ struct FindingView {
     /// At which seal.
     seal: u64,
     /// Where its window begins, RFC 3339.
+    #[schema(format = DateTime)]
     from: String,
     /// Where its window ends, RFC 3339.
+    #[schema(format = DateTime)]
     to: String,
     /// How many entries were sealed, where they were changed.
     sealed: Option<u64>,

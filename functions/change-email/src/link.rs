@@ -55,6 +55,7 @@ pub struct EmailChangeChecked {
     /// What confirming needs beside link and code.
     needed: Option<Needed>,
     /// When the change can be confirmed no more, RFC 3339; set once the mail to the new address was sent.
+    #[schema(format = DateTime)]
     expires_at: Option<String>,
 }
 

@@ -7,7 +7,7 @@ use muster_shared::domain::audit::Target;
 use muster_shared::domain::email::Email;
 use muster_shared::domain::email_change::{Started, changeable};
 use muster_shared::domain::field::{Fault, Fields};
-use muster_shared::domain::id::UserId;
+use muster_shared::domain::id::{LinkId, UserId};
 use muster_shared::domain::permission::Permission;
 use muster_shared::domain::refusal::Refusal;
 use muster_shared::domain::throttle::{Allowance, Subject};
@@ -38,7 +38,7 @@ pub struct StartEmailChange {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct EmailChangeStarted {
     /// Its id: with the code from the mail it confirms the change.
-    #[schema(example = "lnk_4zk0m7v2q8x1c9dj")]
+    #[schema(value_type = LinkId)]
     change: String,
     /// The new address.
     pending_email: String,
@@ -55,7 +55,7 @@ async fn find(ctx: &Context, caller: &Caller, id: &UserId) -> Result<User, ApiEr
 /// for 24 hours. Until the change is confirmed the present address stays valid. A newer change takes the place of one that
 /// waits.
 #[utoipa::path(post, path = "/v1/users/{id}/email", operation_id = "startEmailChange", tag = "E-mail changes", request_body = StartEmailChange,
-    params(("id" = String, Path, description = "The user"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
+    params(("id" = UserId, Path, description = "The user"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
     responses((status = 202, description = "Both addresses get a mail", body = EmailChangeStarted), (status = "4XX", description = "`invalid_fields`, `email_taken`, `email_immutable`, `own_email_by_support`, `not_active`, `user_suspended`, `user_deleted`, `user_not_found`, `not_found`, `beyond_your_rights`, `owner_protected`, `too_many_requests`, `busy`, `unauthenticated`", body = Problem, content_type = "application/problem+json")))]
 pub async fn start(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
@@ -123,7 +123,7 @@ async fn commit(
 ///
 /// By the user, who still signs in with the present address, or by an administrator. Done as well where none waits.
 #[utoipa::path(delete, path = "/v1/users/{id}/email", operation_id = "withdrawEmailChange", tag = "E-mail changes",
-    params(("id" = String, Path, description = "The user")),
+    params(("id" = UserId, Path, description = "The user")),
     responses((status = 204, description = "None waits any more"), (status = "4XX", description = "`user_not_found`, `not_found`, `beyond_your_rights`, `busy`, `unauthenticated`", body = Problem, content_type = "application/problem+json")))]
 pub async fn withdraw(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;

@@ -47,6 +47,7 @@ struct DeleteUser {
 #[serde(deny_unknown_fields)]
 struct DeleteUsers {
     /// Ids of users, 1 to 1000.
+    #[schema(value_type = Vec<UserId>, min_items = 1, max_items = 1000)]
     users: Vec<String>,
     /// How many users these are, typed; one named twice counts once.
     #[schema(example = 2)]
@@ -58,6 +59,7 @@ struct DeleteUsers {
 #[serde(deny_unknown_fields)]
 struct RestoreUsers {
     /// Ids of users, 1 to 1000.
+    #[schema(value_type = Vec<UserId>, min_items = 1, max_items = 1000)]
     users: Vec<String>,
 }
 
@@ -76,8 +78,8 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
 /// and external ID are free for others. It can be restored for 30 days and is then erased for good. An owner is deleted
 /// only where the company's policy lets owners do so.
 #[utoipa::path(post, path = "/v1/users/{id}/delete", operation_id = "deleteUser", tag = "Users", request_body = DeleteUser,
-    params(("id" = String, Path, description = "The user"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
-    responses((status = 200, description = "The user, deleted", body = UserView), (status = "4XX", description = "`not_found`, `invalid_fields`, `not_yourself`, `owner_protected`, `last_owner`, `beyond_your_rights`, `busy`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
+    params(("id" = UserId, Path, description = "The user"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
+    responses((status = 200, description = "The user, deleted", body = UserView, headers(("ETag" = String, description = "The version"))), (status = "4XX", description = "`not_found`, `invalid_fields`, `not_yourself`, `owner_protected`, `last_owner`, `beyond_your_rights`, `busy`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn delete_one(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
     caller.require(Permission::UsersDelete)?;

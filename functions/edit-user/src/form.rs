@@ -71,7 +71,7 @@ pub struct EditForm {
     scope: Said<ScopePatch>,
     /// Ids of the fleets and tags it is in.
     #[serde(default)]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<GroupId>>)]
     groups: Said<Vec<String>>,
     /// Id of the customer's account it belongs to.
     #[serde(default)]
@@ -93,11 +93,11 @@ pub struct ScopePatch {
     all: Said<bool>,
     /// Whoever is in one of these groups: ids, at most 50.
     #[serde(default)]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<GroupId>>, max_items = 50)]
     groups: Said<Vec<String>>,
     /// Single users: ids, at most 50.
     #[serde(default)]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<UserId>>, max_items = 50)]
     users: Said<Vec<String>>,
 }
 

@@ -48,6 +48,7 @@ pub fn api() -> utoipa::openapi::OpenApi {
 #[serde(deny_unknown_fields)]
 struct Barred {
     /// Ids of users, 1 to 1000.
+    #[schema(value_type = Vec<UserId>, min_items = 1, max_items = 1000)]
     users: Vec<String>,
 }
 
@@ -65,7 +66,7 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
 /// By a JSON merge patch of the version named in `If-Match`. Everybody but a limited user may change their own names,
 /// phone number and locale. A patch that changes nothing writes nothing and leaves the version as it is.
 #[utoipa::path(patch, path = "/v1/users/{id}", operation_id = "editUser", tag = "Users", request_body(content = EditForm, content_type = "application/merge-patch+json"),
-    params(("id" = String, Path, description = "The user"), ("If-Match" = String, Header, description = "The `ETag` of the version that is edited")),
+    params(("id" = UserId, Path, description = "The user"), ("If-Match" = String, Header, description = "The `ETag` of the version that is edited")),
     responses((status = 200, description = "The user as it is now", body = UserView, headers(("ETag" = String, description = "The version"))), (status = "4XX", description = "`precondition_required`, `precondition_failed` (with the present version), `invalid_fields`, `not_found`, `user_deleted`, `email_taken`, `external_id_taken`, `username_taken`, `email_needs_confirmation`, `email_immutable`, `not_active`, `user_suspended`, `person_shared`, `not_yourself`, `owner_protected`, `last_owner`, `beyond_your_rights`, `busy`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn edit(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;

@@ -5,7 +5,7 @@ use muster_shared::context::Context;
 use muster_shared::domain::audit::Target;
 use muster_shared::domain::field::{Fault, Fields};
 use muster_shared::domain::group::{Group, GroupKind};
-use muster_shared::domain::id::GroupId;
+use muster_shared::domain::id::{GroupId, UserId};
 use muster_shared::domain::permission::Permission;
 use muster_shared::domain::powers::Sight;
 use muster_shared::domain::refusal::Refusal;
@@ -76,6 +76,7 @@ struct GroupName {
 #[serde(deny_unknown_fields)]
 struct Moved {
     /// Ids of users, 1 to 1000.
+    #[schema(value_type = Vec<UserId>, min_items = 1, max_items = 1000)]
     users: Vec<String>,
 }
 
@@ -84,7 +85,7 @@ struct Moved {
 #[schema(as = Group)]
 struct GroupView {
     /// Its id.
-    #[schema(example = "grp_4zk0m7v2q8x1c9dj")]
+    #[schema(value_type = GroupId)]
     id: String,
     /// What kind.
     kind: GroupKind,
@@ -92,8 +93,10 @@ struct GroupView {
     #[schema(example = "Fleet North")]
     name: String,
     /// When it was made, RFC 3339.
+    #[schema(format = DateTime)]
     created_at: String,
     /// When it was last changed, RFC 3339.
+    #[schema(format = DateTime)]
     updated_at: String,
     /// Counts its changes; the `ETag`.
     version: u64,
@@ -168,7 +171,7 @@ async fn list(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
 }
 
 /// Show a fleet or a tag
-#[utoipa::path(get, path = "/v1/groups/{id}", operation_id = "showGroup", tag = "Groups", params(("id" = String, Path, description = "The group")),
+#[utoipa::path(get, path = "/v1/groups/{id}", operation_id = "showGroup", tag = "Groups", params(("id" = GroupId, Path, description = "The group")),
     responses((status = 200, description = "The group", body = GroupView, headers(("ETag" = String, description = "The version"))), (status = "4XX", description = "`not_found`, `unauthenticated`", body = Problem, content_type = "application/problem+json")))]
 async fn show(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
@@ -211,7 +214,7 @@ async fn make(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
 ///
 /// For callers who see everybody.
 #[utoipa::path(put, path = "/v1/groups/{id}", operation_id = "renameGroup", tag = "Groups", request_body = GroupName,
-    params(("id" = String, Path, description = "The group"), ("If-Match" = String, Header, description = "The version that is changed, as its `ETag` shows it")),
+    params(("id" = GroupId, Path, description = "The group"), ("If-Match" = String, Header, description = "The version that is changed, as its `ETag` shows it")),
     responses((status = 200, description = "The group", body = GroupView, headers(("ETag" = String, description = "The version"))), (status = "4XX", description = "`precondition_required`, `precondition_failed`, `invalid_fields`, `name_taken`, `not_found`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn rename(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = manager(ctx, request).await?;
@@ -243,7 +246,7 @@ async fn rename(ctx: &Context, request: &Request) -> Result<Response, ApiError> 
 ///
 /// For callers who see everybody. From then on it shows nobody to anybody; its id stays on users and in scopes, without
 /// effect, until those are next changed.
-#[utoipa::path(delete, path = "/v1/groups/{id}", operation_id = "deleteGroup", tag = "Groups", params(("id" = String, Path, description = "The group")),
+#[utoipa::path(delete, path = "/v1/groups/{id}", operation_id = "deleteGroup", tag = "Groups", params(("id" = GroupId, Path, description = "The group")),
     responses((status = 204, description = "It is deleted"), (status = "4XX", description = "`busy`, `not_found`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn delete(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = manager(ctx, request).await?;
@@ -261,7 +264,7 @@ async fn delete(ctx: &Context, request: &Request) -> Result<Response, ApiError> 
 ///
 /// 1 to 1000 users whom the caller sees, by whoever manages groups or edits users; from then on whoever's scope lists the group sees them.
 #[utoipa::path(post, path = "/v1/groups/{id}/add", operation_id = "addToGroup", tag = "Groups", request_body = Moved,
-    params(("id" = String, Path, description = "The group"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
+    params(("id" = GroupId, Path, description = "The group"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
     responses((status = 200, description = "User by user", body = Outcomes), (status = "4XX", description = "`not_found`, `invalid_fields`, `unauthenticated`, `forbidden`; of single users `user_not_found`, `user_deleted`, `too_many_groups`, `beyond_your_rights`, `busy`", body = Problem, content_type = "application/problem+json")))]
 async fn put_in(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     regroup(ctx, request, true).await
@@ -271,7 +274,7 @@ async fn put_in(ctx: &Context, request: &Request) -> Result<Response, ApiError> 
 ///
 /// 1 to 1000 users whom the caller sees, and still sees afterwards.
 #[utoipa::path(post, path = "/v1/groups/{id}/remove", operation_id = "removeFromGroup", tag = "Groups", request_body = Moved,
-    params(("id" = String, Path, description = "The group"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
+    params(("id" = GroupId, Path, description = "The group"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
     responses((status = 200, description = "User by user", body = Outcomes), (status = "4XX", description = "`not_found`, `invalid_fields`, `unauthenticated`, `forbidden`; of single users `user_not_found`, `user_deleted`, `beyond_your_rights`, `busy`", body = Problem, content_type = "application/problem+json")))]
 async fn take_out(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     regroup(ctx, request, false).await

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use muster_shared::auth::Caller;
 use muster_shared::context::Context;
 use muster_shared::domain::field::{Fault, Fields};
+use muster_shared::domain::id::UserId;
 use muster_shared::domain::permission::{BuiltIn, Class, Permission};
 use muster_shared::domain::tenant::Tenant;
 use muster_shared::domain::throttle::Spending;
@@ -37,6 +38,7 @@ pub fn api() -> utoipa::openapi::OpenApi {
 #[serde(deny_unknown_fields)]
 struct Invite {
     /// Ids of users, 1 to 1000.
+    #[schema(value_type = Option<Vec<UserId>>, min_items = 1, max_items = 1000)]
     users: Option<Vec<String>>,
     /// A person who is not in the list yet; needs an e-mail address. `invite` is taken for granted. With `account`, or
     /// here `account`, class and roles may be left out: the first user of a client or subsidiary is an account owner,
@@ -64,7 +66,7 @@ enum Invited {
 /// invitation stands already is left as it is.
 #[utoipa::path(post, path = "/v1/invitations", operation_id = "invite", tag = "Invitations", request_body = Invite,
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
-    responses((status = 200, description = "User by user", body = Invited), (status = 201, description = "The person added and invited", body = UserView), (status = "4XX", description = "`invalid_fields`, `email_taken`, `external_id_taken`, `no_seats_left`, `product_not_found`, `no_email`, `beyond_your_rights`, `account_name_taken`, `account_not_found`, `too_many_requests`, `unauthenticated`, `forbidden`; of single users also `user_not_found`, `user_deleted`, `user_suspended`, `already_active`, `too_many_invitations`, `no_invitations_left`, `busy`", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "User by user", body = Invited), (status = 201, description = "The person added and invited", body = UserView, headers(("ETag" = String, description = "The version"), ("Location" = String, description = "The user"))), (status = "4XX", description = "`invalid_fields`, `email_taken`, `external_id_taken`, `no_seats_left`, `product_not_found`, `no_email`, `beyond_your_rights`, `account_name_taken`, `account_not_found`, `too_many_requests`, `unauthenticated`, `forbidden`; of single users also `user_not_found`, `user_deleted`, `user_suspended`, `already_active`, `too_many_invitations`, `no_invitations_left`, `busy`", body = Problem, content_type = "application/problem+json")))]
 async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, &request).await?;
     caller.require(Permission::UsersInvite)?;
@@ -155,9 +157,10 @@ async fn invite_person(
         now,
     };
     let user = adding::add(ctx, &adding, new).await?;
-    http::created(
+    http::created_tagged(
         &format!("/v1/users/{}", user.id),
         &UserView::new(&user, now, caller.powers.permit(Permission::LicencesAssign)),
+        user.version,
     )
 }
 

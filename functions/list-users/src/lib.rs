@@ -138,7 +138,7 @@ async fn list(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
 /// Show a user
 ///
 /// The `ETag` is what an edit names in `If-Match`.
-#[utoipa::path(get, path = "/v1/users/{id}", operation_id = "showUser", tag = "Users", params(("id" = String, Path, description = "The user")),
+#[utoipa::path(get, path = "/v1/users/{id}", operation_id = "showUser", tag = "Users", params(("id" = UserId, Path, description = "The user")),
     responses((status = 200, description = "The user", body = UserView, headers(("ETag" = String, description = "The version"))), (status = "4XX", description = "`not_found`, `unauthenticated`", body = Problem, content_type = "application/problem+json")))]
 async fn one(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;

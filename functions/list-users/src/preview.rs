@@ -77,6 +77,7 @@ struct SightView {
     /// The fleets and tags that there are of those listed, and that the caller sees.
     groups: Vec<SeenGroup>,
     /// The single users listed whom the caller sees.
+    #[schema(value_type = Vec<UserId>)]
     users: Vec<String>,
 }
 
@@ -84,6 +85,7 @@ struct SightView {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 struct SeenGroup {
     /// Its id.
+    #[schema(value_type = GroupId)]
     id: String,
     /// What kind.
     kind: GroupKind,
@@ -107,7 +109,7 @@ struct Preview {
 /// Preview what a user sees
 ///
 /// As its rights are now.
-#[utoipa::path(get, path = "/v1/users/{id}/preview", operation_id = "previewUser", tag = "Users", params(("id" = String, Path, description = "The user"), Page),
+#[utoipa::path(get, path = "/v1/users/{id}/preview", operation_id = "previewUser", tag = "Users", params(("id" = UserId, Path, description = "The user"), Page),
     responses((status = 200, description = "What it sees and may do", body = Preview), (status = "4XX", description = "`not_found`, `invalid_fields`, `unauthenticated`", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn of_user(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;

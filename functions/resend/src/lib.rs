@@ -2,6 +2,7 @@
 
 use muster_shared::auth::Caller;
 use muster_shared::context::Context;
+use muster_shared::domain::id::UserId;
 use muster_shared::domain::permission::Permission;
 use muster_shared::domain::throttle::Spending;
 use muster_shared::error::{ApiError, Internal, Problem};
@@ -32,6 +33,7 @@ pub fn api() -> utoipa::openapi::OpenApi {
 #[serde(deny_unknown_fields)]
 struct Resend {
     /// Ids of users, 1 to 1000.
+    #[schema(value_type = Vec<UserId>, min_items = 1, max_items = 1000)]
     users: Vec<String>,
 }
 

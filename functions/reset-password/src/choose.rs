@@ -46,6 +46,7 @@ pub struct ResetChecked {
     /// What the person signs in with; only while the link can be used.
     username: Option<String>,
     /// When the link ends, RFC 3339.
+    #[schema(format = DateTime)]
     expires_at: String,
 }
 

@@ -47,7 +47,7 @@ pub struct ResetSent {
 /// The user gets a mail with a link to choose a new password, which tells who sent it; a user who was invited and has not
 /// come gets the activation mail again instead.
 #[utoipa::path(post, path = "/v1/users/{id}/password-reset", operation_id = "sendPasswordReset", tag = "Passwords",
-    params(("id" = String, Path, description = "The user"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
+    params(("id" = UserId, Path, description = "The user"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
     responses((status = 202, description = "The mail is on its way", body = ResetSent), (status = "4XX", description = "`user_not_found`, `not_found`, `beyond_your_rights`, `not_invited`, `no_email`, `user_suspended`, `user_deleted`, `too_many_requests`, `busy`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 pub async fn send(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;

@@ -59,8 +59,10 @@ struct RoleView {
     /// What it permits. `accounts.manage` covers the users in the accounts too.
     permissions: Vec<Permission>,
     /// When it was defined, RFC 3339; not of a built-in one.
+    #[schema(format = DateTime)]
     created_at: Option<String>,
     /// When it was last changed, RFC 3339; not of a built-in one.
+    #[schema(format = DateTime)]
     updated_at: Option<String>,
     /// Counts its changes; the `ETag`. Not of a built-in one.
     version: Option<u64>,
@@ -129,7 +131,7 @@ async fn list(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
 
 /// Show a role
 #[utoipa::path(get, path = "/v1/roles/{id}", operation_id = "showRole", tag = "Roles", params(("id" = String, Path, description = "The role: `rol_…`, or a built-in role's name")),
-    responses((status = 200, description = "The role", body = RoleView, headers(("ETag" = String, description = "The version; a built-in role has none"))), (status = "4XX", description = "`not_found`, `unauthenticated`", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The role", body = RoleView, headers(("ETag" = Option<String>, description = "The version; a built-in role has none"))), (status = "4XX", description = "`not_found`, `unauthenticated`", body = Problem, content_type = "application/problem+json")))]
 async fn show(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
     match http::path_id(request, "id", Role::parse)? {

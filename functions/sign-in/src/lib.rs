@@ -5,7 +5,7 @@ use muster_shared::auth::Caller;
 use muster_shared::auth::token::{self, ACCESS, Access, Audience};
 use muster_shared::context::Context;
 use muster_shared::domain::field::Fields;
-use muster_shared::domain::id::{Seed, TenantId};
+use muster_shared::domain::id::{Seed, TenantId, UserId};
 use muster_shared::domain::invitation::expired;
 use muster_shared::domain::password::Password;
 use muster_shared::domain::person::{Membership, Person};
@@ -95,8 +95,10 @@ struct SessionView {
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
     /// The company signed in to.
+    #[schema(value_type = TenantId)]
     tenant: String,
     /// The user signed in.
+    #[schema(value_type = UserId)]
     user: String,
 }
 
@@ -113,7 +115,7 @@ struct Tenants {
 #[serde(deny_unknown_fields)]
 struct Switch {
     /// Which company.
-    #[schema(example = "tnt_0zk0m7v2q8x1c9dj")]
+    #[schema(value_type = TenantId)]
     tenant: String,
     /// Where the refresh token goes.
     #[serde(default)]
@@ -125,6 +127,7 @@ struct Switch {
 #[schema(as = TenantChoice)]
 struct TenantView {
     /// Its id.
+    #[schema(value_type = TenantId)]
     id: String,
     /// Its name.
     #[schema(example = "Northwind Haulage")]
@@ -173,7 +176,7 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
 /// By e-mail address or username. The answer is the same, in the same time, for a wrong password and for somebody unknown.
 /// After some wrong passwords each further attempt has to wait longer, up to a quarter of an hour; a success forgives them.
 #[utoipa::path(post, path = "/v1/sessions", operation_id = "signIn", tag = "Sessions", request_body = SignIn, security(()),
-    responses((status = 200, description = "Signed in, or the companies to choose from", body = SignedIn), (status = "4XX", description = "`wrong_credentials`, `too_many_requests`, `invalid_fields`, `malformed_request`", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "Signed in, or the companies to choose from", body = SignedIn, headers(("Set-Cookie" = Option<String>, description = "The refresh token, for a page that wants it in a cookie"))), (status = "4XX", description = "`wrong_credentials`, `too_many_requests`, `invalid_fields`, `malformed_request`", body = Problem, content_type = "application/problem+json")))]
 async fn sign_in(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let SignIn {
         login,
@@ -331,7 +334,7 @@ async fn go_on(
 /// present the token of its cookie again within 10 seconds, because it cannot tell whether an answer was lost; it gets the
 /// same next one.
 #[utoipa::path(post, path = "/v1/sessions/refresh", operation_id = "refreshSession", tag = "Sessions", request_body = Refresh, security(()),
-    responses((status = 200, description = "The session goes on", body = SessionView), (status = "4XX", description = "`unauthenticated`, `malformed_request`", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The session goes on", body = SessionView, headers(("Set-Cookie" = Option<String>, description = "The refresh token, for a page that wants it in a cookie"))), (status = "4XX", description = "`unauthenticated`, `malformed_request`", body = Problem, content_type = "application/problem+json")))]
 async fn refresh(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let Refresh { refresh_token } = http::parse_json(request)?;
     let (text, refresh) = match &refresh_token {
@@ -417,7 +420,7 @@ async fn tenants(ctx: &Context, request: &Request) -> Result<Response, ApiError>
 ///
 /// Without the password: the person is signed in. The session in the present company ends.
 #[utoipa::path(post, path = "/v1/sessions/switch", operation_id = "switchTenant", tag = "Sessions", request_body = Switch,
-    responses((status = 200, description = "The session in the other company", body = SessionView), (status = "4XX", description = "`not_found`, `invalid_fields`, `malformed_request`, `unauthenticated`", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "The session in the other company", body = SessionView, headers(("Set-Cookie" = Option<String>, description = "The refresh token, for a page that wants it in a cookie"))), (status = "4XX", description = "`not_found`, `invalid_fields`, `malformed_request`, `unauthenticated`", body = Problem, content_type = "application/problem+json")))]
 async fn switch(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
     let Switch { tenant, refresh } = http::parse_json(request)?;
@@ -442,7 +445,7 @@ async fn person_of(ctx: &Context, caller: &Caller) -> Result<Person, ApiError> {
 ///
 /// Ends the session of the access token: its refresh token works no more.
 #[utoipa::path(delete, path = "/v1/sessions/current", operation_id = "signOut", tag = "Sessions",
-    responses((status = 204, description = "Signed out"), (status = "4XX", description = "`unauthenticated`", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 204, description = "Signed out", headers(("Set-Cookie" = Option<String>, description = "Ends the cookie"))), (status = "4XX", description = "`unauthenticated`", body = Problem, content_type = "application/problem+json")))]
 async fn sign_out(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;
     ctx.store.end_session(&caller.session).await?;

@@ -61,7 +61,7 @@ struct StartExport {
 #[schema(as = Export)]
 struct ExportView {
     /// Its id.
-    #[schema(example = "exp_4zk0m7v2q8x1c9dj")]
+    #[schema(value_type = ExportId)]
     id: String,
     /// Where it stands.
     state: ExportState,
@@ -74,6 +74,7 @@ struct ExportView {
     /// Where the file can be fetched, for a few minutes; once done.
     url: Option<String>,
     /// When it was asked for, RFC 3339.
+    #[schema(format = DateTime)]
     created_at: String,
 }
 
@@ -155,7 +156,7 @@ async fn list(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
 /// Show an export
 ///
 /// With a short-lived link to the file once it is done.
-#[utoipa::path(get, path = "/v1/exports/{id}", operation_id = "showExport", tag = "Exports", params(("id" = String, Path, description = "The export")),
+#[utoipa::path(get, path = "/v1/exports/{id}", operation_id = "showExport", tag = "Exports", params(("id" = ExportId, Path, description = "The export")),
     responses((status = 200, description = "The export", body = ExportView), (status = "4XX", description = "`not_found`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn show(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(ctx, request).await?;

@@ -81,7 +81,7 @@ struct HeaderView {
 #[schema(as = Import)]
 struct ImportView {
     /// Its id.
-    #[schema(example = "imp_4zk0m7v2q8x1c9dj")]
+    #[schema(value_type = ImportId)]
     id: String,
     /// Where it stands.
     state: ImportState,
@@ -112,8 +112,10 @@ struct ImportView {
     /// The report as CSV, a line per row; once the import is over.
     report_url: Option<String>,
     /// When it was begun, RFC 3339.
+    #[schema(format = DateTime)]
     created_at: String,
     /// When it last moved on, RFC 3339.
+    #[schema(format = DateTime)]
     updated_at: String,
 }
 
@@ -144,7 +146,7 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
 /// The answer says where to put the file. As soon as it is there it is checked, and the import shows the plan.
 #[utoipa::path(post, path = "/v1/imports", operation_id = "startImport", tag = "Imports", request_body = StartImport,
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
-    responses((status = 201, description = "The import, and where to put the file", body = ImportView), (status = "4XX", description = "`invalid_fields`, `malformed_request`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, description = "The import, and where to put the file", body = ImportView, headers(("Location" = String, description = "The import"))), (status = "4XX", description = "`invalid_fields`, `malformed_request`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn start(ctx: &Context, caller: &Caller, request: &Request) -> Result<Response, ApiError> {
     let begun = caller
         .once(ctx, request, async |caller| {
@@ -225,7 +227,7 @@ async fn list(ctx: &Context, caller: &Caller) -> Result<Response, ApiError> {
 
 /// Get the sample file
 #[utoipa::path(get, path = "/v1/imports/sample", operation_id = "getSampleFile", tag = "Imports",
-    responses((status = 200, description = "A CSV file with every column", body = String, content_type = "text/csv"), (status = "4XX", description = "`unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "A CSV file with every column", body = String, content_type = "text/csv", headers(("Content-Disposition" = String, description = "To be saved as a file"))), (status = "4XX", description = "`unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 fn sample() -> Response {
     http::file("text/csv; charset=utf-8", "muster-sample.csv", SAMPLE)
 }
@@ -233,7 +235,7 @@ fn sample() -> Response {
 /// Show an import
 ///
 /// With its plan or report once there is one.
-#[utoipa::path(get, path = "/v1/imports/{id}", operation_id = "showImport", tag = "Imports", params(("id" = String, Path, description = "The import")),
+#[utoipa::path(get, path = "/v1/imports/{id}", operation_id = "showImport", tag = "Imports", params(("id" = ImportId, Path, description = "The import")),
     responses((status = 200, description = "The import", body = ImportView), (status = "4XX", description = "`not_found`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn show(ctx: &Context, caller: &Caller, request: &Request) -> Result<Response, ApiError> {
     let import = find(ctx, caller, request).await?;
@@ -244,7 +246,7 @@ async fn show(ctx: &Context, caller: &Caller, request: &Request) -> Result<Respo
 ///
 /// Does what the plan says. Committing twice commits once.
 #[utoipa::path(post, path = "/v1/imports/{id}/commit", operation_id = "commitImport", tag = "Imports",
-    params(("id" = String, Path, description = "The import"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
+    params(("id" = ImportId, Path, description = "The import")),
     responses((status = 202, description = "The import, being carried out", body = ImportView), (status = "4XX", description = "`import_not_ready`, `not_found`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn commit(ctx: &Context, caller: &Caller, request: &Request) -> Result<Response, ApiError> {
     let import = find(ctx, caller, request).await?;
@@ -288,9 +290,9 @@ async fn commit(ctx: &Context, caller: &Caller, request: &Request) -> Result<Res
 
 /// Cancel an import
 ///
-/// Before it is committed; nothing of it is kept but the entry itself.
+/// Before it is committed; nothing of it is kept but the entry itself. Cancelling twice cancels once.
 #[utoipa::path(post, path = "/v1/imports/{id}/cancel", operation_id = "cancelImport", tag = "Imports",
-    params(("id" = String, Path, description = "The import"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
+    params(("id" = ImportId, Path, description = "The import")),
     responses((status = 200, description = "The import, cancelled", body = ImportView), (status = "4XX", description = "`import_not_cancellable`, `not_found`, `unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn cancel(ctx: &Context, caller: &Caller, request: &Request) -> Result<Response, ApiError> {
     let mut import = find(ctx, caller, request).await?;

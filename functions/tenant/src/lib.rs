@@ -64,6 +64,7 @@ struct TenantView {
     /// What it does otherwise than other companies.
     policy: Policy,
     /// When it was last changed, RFC 3339.
+    #[schema(format = DateTime)]
     updated_at: Option<String>,
     /// Counts its changes; the `ETag`.
     version: u64,

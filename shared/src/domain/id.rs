@@ -5,6 +5,9 @@ use std::sync::LazyLock;
 
 use data_encoding::{Encoding, Specification};
 use sha2::{Digest, Sha256};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::field::Fault;
 
@@ -155,6 +158,19 @@ macro_rules! ids {
                 Self::parse(&text)
             }
         }
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .description(Some(concat!("An id of the form `", $prefix, "_…`.")))
+                    .pattern(Some(concat!("^", $prefix, "_[0-9a-hjkmnp-tv-z]{16}$")))
+                    .examples([concat!($prefix, "_4zk0m7v2q8x1c9dj")])
+                    .into()
+            }
+        }
+
+        impl ToSchema for $name {}
     )*};
 }
 

@@ -328,3 +328,76 @@ pub struct Chunk {
     /// Whether all rows are done and counted in the import.
     pub finished: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TENANT: &str = "tnt_0zk0m7v2q8x1c9dj";
+
+    #[test]
+    fn whatever_name_a_file_is_dropped_under_it_stays_its_tenants() {
+        for name in [
+            "../tnt_1zk0m7v2q8x1c9dj/x.csv",
+            "/etc/passwd",
+            "..",
+            "a//b",
+            "uploads/tnt_1zk0m7v2q8x1c9dj/imp_4zk0m7v2q8x1c9dj.csv",
+            "..\\..\\x.csv",
+            "%2e%2e%2fx.csv",
+            "\0\r\nSet-Cookie: x",
+            &"x".repeat(1_000),
+        ] {
+            let Some(Source::Drop { tenant, file_name }) =
+                Source::of_key(&format!("drop/{TENANT}/{name}"))
+            else {
+                panic!("{name}");
+            };
+            assert_eq!(tenant.as_str(), TENANT);
+            // What we write about it is called by ids only.
+            let id = ImportId::derive(&crate::domain::id::Seed::of(&[name]));
+            let actor = Actor::Import { id: id.clone() };
+            let import = Import::begun(
+                id.clone(),
+                actor,
+                Some(file_name),
+                name.to_owned(),
+                Timestamp::UNIX_EPOCH,
+            );
+            let report = format!("reports/{TENANT}/{id}.csv");
+            assert_eq!(import.report_key(&tenant), report);
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_not_exactly_one_of_ours_is_nobodys() {
+        let upload = format!("uploads/{TENANT}/imp_4zk0m7v2q8x1c9dj.csv");
+        assert!(matches!(
+            Source::of_key(&upload),
+            Some(Source::Upload { .. })
+        ));
+        for key in [
+            String::new(),
+            "drop".to_owned(),
+            format!("drop/{TENANT}"),
+            format!("drop/{TENANT}/"),
+            format!("/drop/{TENANT}/x.csv"),
+            format!("./drop/{TENANT}/x.csv"),
+            format!("Drop/{TENANT}/x.csv"),
+            format!("drop/../drop/{TENANT}/x.csv"),
+            format!("drop//{TENANT}/x.csv"),
+            format!("drop/{}/x.csv", TENANT.to_uppercase()),
+            format!("drop/{TENANT}%2f/x.csv"),
+            format!("drop\\{TENANT}\\x.csv"),
+            format!("reports/{TENANT}/x.csv"),
+            format!("uploads/{TENANT}/../{TENANT}/imp_4zk0m7v2q8x1c9dj.csv"),
+            format!("{upload}/x"),
+            format!("{upload}.csv"),
+            upload.replace("imp_", "usr_"),
+            upload.replace("4zk", "4Zk"),
+            upload.replace(".csv", "\0.csv"),
+        ] {
+            assert!(Source::of_key(&key).is_none(), "{key}");
+        }
+    }
+}

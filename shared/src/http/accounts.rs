@@ -290,6 +290,7 @@ pub struct RateView {
     #[schema(example = "2026-04-01")]
     pub from: String,
     /// When it was entered, RFC 3339.
+    #[schema(format = DateTime)]
     pub set_at: String,
 }
 
@@ -309,7 +310,7 @@ impl From<&Rate> for RateView {
 #[schema(as = Account)]
 pub struct AccountView {
     /// Its id.
-    #[schema(example = "acc_4zk0m7v2q8x1c9dj")]
+    #[schema(value_type = AccountId)]
     pub id: String,
     /// What kind.
     pub kind: AccountKind,
@@ -319,6 +320,7 @@ pub struct AccountView {
     /// The account that it is right below; none for a client.
     pub parent: Option<String>,
     /// The way to it from the client at the top, itself included.
+    #[schema(value_type = Vec<AccountId>)]
     pub path: Vec<String>,
     /// Who stands behind it.
     pub holder: HolderForm,
@@ -330,8 +332,10 @@ pub struct AccountView {
     /// All rates, by their first day: past ones, the one in force, future ones.
     pub rates: Vec<RateView>,
     /// When it was made, RFC 3339.
+    #[schema(format = DateTime)]
     pub created_at: String,
     /// When it was last changed, RFC 3339.
+    #[schema(format = DateTime)]
     pub updated_at: String,
     /// Counts its changes; the `ETag`.
     pub version: u64,

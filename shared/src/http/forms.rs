@@ -23,8 +23,10 @@ pub struct ScopeForm {
     /// Everything.
     pub all: bool,
     /// Whoever is in one of these groups: ids, at most 50.
+    #[schema(value_type = Vec<GroupId>, max_items = 50)]
     pub groups: Vec<String>,
     /// Single users: ids, at most 50.
+    #[schema(value_type = Vec<UserId>, max_items = 50)]
     pub users: Vec<String>,
 }
 
@@ -121,6 +123,7 @@ pub struct UserForm {
     /// What the user can see, where class and policy leave it to that.
     pub scope: Option<ScopeForm>,
     /// Ids of the fleets and tags it is in.
+    #[schema(value_type = Vec<GroupId>)]
     pub groups: Vec<String>,
     /// Id of the customer's account it belongs to.
     pub account: Option<String>,
@@ -128,6 +131,7 @@ pub struct UserForm {
     #[schema(example = "de-AT")]
     pub locale: Option<String>,
     /// Products to assign a licence of.
+    #[schema(value_type = Vec<ProductId>)]
     pub products: Vec<String>,
     /// Whether to invite at once; by default as the company's policy says.
     pub invite: Option<bool>,

@@ -5,6 +5,7 @@ pub mod adding;
 pub mod forms;
 pub mod guessing;
 pub mod leaving;
+mod objects;
 pub mod references;
 pub mod session_cookie;
 pub mod views;
@@ -19,10 +20,11 @@ use lambda_http::http::header::{
 use lambda_http::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, RequestExt};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 
+use self::objects::Objects;
 use crate::context::Context;
 use crate::domain::field::{Fault, Fields};
 use crate::domain::id::{Seed, base32};
@@ -99,21 +101,20 @@ pub fn parse_json<T: DeserializeOwned>(request: &Request) -> Result<T, ApiError>
     if body.len() > LARGEST_BODY {
         return Err(ApiError::TooLarge);
     }
-    // An array would be taken for an object's values in their order.
-    if body.trim_ascii_start().first() != Some(&b'{') {
-        return Err(ApiError::Malformed("A JSON object is needed.".to_owned()));
-    }
     let malformed = |error: &serde_json::Error| {
         ApiError::Malformed(format!("The body is not the JSON expected here: {error}."))
     };
     let mut json = serde_json::Deserializer::from_slice(body);
-    let read = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+    let read = serde_path_to_error::deserialize(Objects(&mut json)).map_err(|error| {
         let path = error.path().to_string();
         let error = error.into_inner();
-        if error.is_data() && path != "." {
-            ApiError::field(&path, &Fault::new("invalid_value", without_place(&error)))
-        } else {
-            malformed(&error)
+        // An object in place of one of several words is bad syntax to the reader of words, and good JSON.
+        let is_json = error.is_data() || serde_json::from_slice::<IgnoredAny>(body).is_ok();
+        match (is_json, path.as_str()) {
+            (false, _) | (true, ".") => malformed(&error),
+            (true, path) => {
+                ApiError::field(path, &Fault::new("invalid_value", without_place(&error)))
+            }
         }
     })?;
     json.end().map_err(|error| malformed(&error))?;
@@ -393,7 +394,9 @@ fn idempotency_key(request: &Request) -> Result<Option<&str>, ApiError> {
         return Ok(None);
     };
     match value.to_str() {
-        Ok(key) if (1..=255).contains(&key.len()) => Ok(Some(key)),
+        Ok(key) if (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()) => {
+            Ok(Some(key))
+        }
         _ => Err(ApiError::field(
             "Idempotency-Key",
             &Fault::new(
@@ -450,14 +453,15 @@ fn kept(response: &Response) -> Answer {
     } else {
         String::new()
     };
-    let location = response
-        .headers()
-        .get(LOCATION)
-        .and_then(|location| location.to_str().ok());
+    let header = |name| {
+        let value = response.headers().get(name)?.to_str().ok()?;
+        Some(value.to_owned())
+    };
     Answer {
         status: response.status().as_u16(),
         body,
-        location: location.map(str::to_owned),
+        location: header(LOCATION),
+        etag: header(ETAG),
     }
 }
 
@@ -467,11 +471,10 @@ fn replayed(answer: Answer) -> Response {
     response
         .headers_mut()
         .insert("idempotency-replayed", HeaderValue::from_static("true"));
-    if let Some(location) = answer
-        .location
-        .and_then(|location| HeaderValue::from_str(&location).ok())
-    {
-        response.headers_mut().insert(LOCATION, location);
+    for (name, value) in [(LOCATION, answer.location), (ETAG, answer.etag)] {
+        if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
+            response.headers_mut().insert(name, value);
+        }
     }
     response
 }
@@ -547,6 +550,49 @@ mod tests {
             viewer(Some("secret"), &headers(&[(EDGE_VIEWER, "192.0.2.1")])),
             None
         );
+    }
+
+    #[test]
+    fn json_of_another_form_is_told_by_field_and_what_is_no_json_is_malformed() {
+        #[derive(Debug, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        enum Word {
+            Left,
+        }
+        #[derive(Debug, Deserialize)]
+        struct Form {
+            #[expect(dead_code, reason = "read only")]
+            word: Option<Word>,
+        }
+        let refused = |body: &str| {
+            let mut request = Request::new(Body::Text(body.to_owned()));
+            let json = HeaderValue::from_static("application/json");
+            request.headers_mut().insert(CONTENT_TYPE, json);
+            let problem = parse_json::<Form>(&request).unwrap_err().problem();
+            let fields = problem.errors.into_iter().map(|error| error.field);
+            (problem.code, fields.collect::<Vec<_>>())
+        };
+        let field = || ("invalid_fields".to_owned(), vec!["word".to_owned()]);
+        for body in [
+            r#"{"word":"right"}"#,
+            r#"{"word":1}"#,
+            r#"{"word":[]}"#,
+            r#"{"word":{}}"#,
+            r#"{"word":{"left":{}}}"#,
+        ] {
+            assert_eq!(refused(body), field(), "{body}");
+        }
+        for body in [
+            "",
+            "[]",
+            r#"["left"]"#,
+            "null",
+            r#"{"word":"left""#,
+            r#"{"word":{"#,
+        ] {
+            let malformed = ("malformed_request".to_owned(), Vec::new());
+            assert_eq!(refused(body), malformed, "{body}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::forms::ScopeForm;
 use super::time;
 use crate::domain::email::Email;
-use crate::domain::id::{ProductId, UserId};
+use crate::domain::id::{GroupId, ProductId, UserId};
 use crate::domain::invitation::MailState;
 use crate::domain::licence::{Licence, LicenceState};
 use crate::domain::permission::{Class, ModuleRight};
@@ -24,7 +24,7 @@ use crate::store::bulk::Done;
 #[schema(as = User)]
 pub struct UserView {
     /// Its id.
-    #[schema(example = "usr_4zk0m7v2q8x1c9dj")]
+    #[schema(value_type = UserId)]
     pub id: String,
     /// What it is.
     pub kind: Kind,
@@ -60,6 +60,7 @@ pub struct UserView {
     /// What it can see, where class and policy leave it to that.
     pub scope: ScopeForm,
     /// The fleets and tags it is in.
+    #[schema(value_type = Vec<GroupId>)]
     pub groups: Vec<String>,
     /// The customer's account it belongs to.
     pub account: Option<String>,
@@ -76,10 +77,13 @@ pub struct UserView {
     /// Its licences.
     pub licences: Vec<LicenceView>,
     /// When the person last signed in, RFC 3339.
+    #[schema(format = DateTime)]
     pub last_login_at: Option<String>,
     /// When it was added, RFC 3339.
+    #[schema(format = DateTime)]
     pub created_at: String,
     /// When it was last changed, RFC 3339.
+    #[schema(format = DateTime)]
     pub updated_at: String,
     /// Counts its changes; the `ETag`.
     pub version: u64,
@@ -92,10 +96,13 @@ pub struct InvitationView {
     /// How far its mail has come.
     pub mail: MailState,
     /// When it was asked for, RFC 3339.
+    #[schema(format = DateTime)]
     pub invited_at: String,
     /// When its link was sent, RFC 3339.
+    #[schema(format = DateTime)]
     pub sent_at: Option<String>,
     /// When its link ends, RFC 3339; set once it was sent.
+    #[schema(format = DateTime)]
     pub expires_at: Option<String>,
 }
 
@@ -104,7 +111,7 @@ pub struct InvitationView {
 #[schema(as = Licence)]
 pub struct LicenceView {
     /// The product.
-    #[schema(example = "prd_4zk0m7v2q8x1c9dj")]
+    #[schema(value_type = ProductId)]
     pub product: String,
     /// How far it has come.
     pub state: LicenceState,
@@ -112,8 +119,10 @@ pub struct LicenceView {
     #[schema(example = "7K3Q-9ZAB-0C1D-2E3F")]
     pub code: Option<String>,
     /// When it was assigned, RFC 3339.
+    #[schema(format = DateTime)]
     pub assigned_at: String,
     /// When the app activated it, RFC 3339.
+    #[schema(format = DateTime)]
     pub activated_at: Option<String>,
     /// What the app's device called itself.
     pub device: Option<String>,
@@ -222,7 +231,7 @@ pub enum OutcomeKind {
 #[schema(as = Outcome)]
 pub struct OutcomeView {
     /// The user.
-    #[schema(example = "usr_4zk0m7v2q8x1c9dj")]
+    #[schema(value_type = UserId)]
     pub user: String,
     /// What it came to.
     pub outcome: OutcomeKind,

@@ -34,6 +34,9 @@ struct Request {
     /// Where the answer says that something was made.
     #[serde(default)]
     location: Option<String>,
+    /// The version of what the answer shows.
+    #[serde(default)]
+    etag: Option<String>,
 }
 
 /// An answer, as kept.
@@ -45,6 +48,8 @@ pub struct Answer {
     pub body: String,
     /// The place of what was made.
     pub location: Option<String>,
+    /// The version of what it shows, as its `ETag` has it.
+    pub etag: Option<String>,
 }
 
 /// What a key says about a request.
@@ -83,6 +88,7 @@ impl Store {
             status: None,
             body: None,
             location: None,
+            etag: None,
         };
         // An expired record may not have been swept yet: it counts as absent.
         let expired = Condition::default().lacks_or_at_most(keys::TTL, seconds(now));
@@ -98,6 +104,7 @@ impl Store {
                 status,
                 body,
                 location: found.location,
+                etag: found.etag,
             }));
         }
         let kept = Seed::from_text(&found.seed)
@@ -127,6 +134,9 @@ impl Store {
             .set("body", s(&answer.body));
         if let Some(location) = &answer.location {
             change = change.set("location", s(location));
+        }
+        if let Some(etag) = &answer.etag {
+            change = change.set("etag", s(etag));
         }
         self.update(&keys::idempotency(scope, key), change, Condition::exists())
             .await

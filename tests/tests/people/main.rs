@@ -11,6 +11,7 @@ mod accounts;
 mod activation;
 mod adding;
 mod deleting;
+mod dump;
 mod editing;
 mod email_change;
 mod flooding;

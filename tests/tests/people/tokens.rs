@@ -51,6 +51,13 @@ impl Parts {
         changed
     }
 
+    /// Signed by a stranger's key, where the header brings that key along or says where to fetch it (RFC 8725, section
+    /// 3.10), or an extension that must be understood (RFC 7515, section 4.1.11).
+    fn signed_by_a_stranger_who_brings(&self, name: &str, value: &Value) -> String {
+        let named = |parts: &mut Self| parts.header[name] = value.clone();
+        self.change(named).signed_by_a_stranger()
+    }
+
     /// Signed by somebody else's key of the right kind.
     fn signed_by_a_stranger(&self) -> String {
         let key = SigningKey::from_bytes(&[7; 32]);
@@ -187,7 +194,26 @@ async fn a_token_that_was_not_issued_here_opens_nothing() {
         ("prolonged", format!("{real}AA")),
         ("a refresh token", "0".repeat(32) + "." + &"0".repeat(32)),
     ];
-    for (what, token) in forged {
+    let strangers_key = SigningKey::from_bytes(&[7; 32]).verifying_key();
+    let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": BASE64URL_NOPAD.encode(strangers_key.as_bytes()) });
+    // Where the stranger publishes it: nobody may come and ask.
+    let theirs = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = json!(format!("http://{}/jwks.json", theirs.local_addr().unwrap()));
+    let brought = [
+        ("jwk", jwk),
+        ("jku", place.clone()),
+        ("x5u", place),
+        ("x5c", json!(["MAA="])),
+        ("crit", json!(["exp"])),
+    ];
+    let brought = brought.iter().flat_map(|(name, value)| {
+        let unnamed =
+            parts.change(|parts| drop(parts.header.as_object_mut().unwrap().remove("kid")));
+        let elsewhere = parts.change(|parts| parts.header["kid"] = json!("../../../dev/null"));
+        [&parts, &unnamed, &elsewhere]
+            .map(|parts| (*name, parts.signed_by_a_stranger_who_brings(name, value)))
+    });
+    for (what, token) in forged.into_iter().chain(brought) {
         let bearer = world.bearer(token);
         let reading = bearer.get("/v1/me").await;
         assert_eq!(reading.headers["www-authenticate"], "Bearer", "{what}");
@@ -198,6 +224,8 @@ async fn a_token_that_was_not_issued_here_opens_nothing() {
             "{what}"
         );
     }
+    theirs.set_nonblocking(true).unwrap();
+    assert!(theirs.accept().is_err(), "the stranger was asked for a key");
     for header in ["Basic b2xpdmlhOnNlY3JldA==", real.as_str(), "Bearer"] {
         let request = world
             .nobody()
