@@ -99,7 +99,11 @@ pub(crate) async fn verify(
         intact: verified.findings.is_empty(),
         seals: verified.seals,
         entries: verified.entries,
-        findings: verified.findings.into_iter().map(FindingView::from).collect(),
+        findings: verified
+            .findings
+            .into_iter()
+            .map(FindingView::from)
+            .collect(),
         sealed_until: http::time(until),
         unsealed,
         next: verified.next.as_deref().map(super::encoded),

@@ -50,9 +50,7 @@ impl Around {
 
     /// The memberships in the partition of a person, as far as they were read.
     pub fn memberships(&self, partition: &str) -> &[Membership] {
-        self.memberships
-            .get(partition)
-            .map_or(&[], Vec::as_slice)
+        self.memberships.get(partition).map_or(&[], Vec::as_slice)
     }
 
     /// What was asked for and not known since this was last called.

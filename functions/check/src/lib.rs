@@ -20,8 +20,8 @@ use muster_shared::lambda::Function;
 use muster_shared::store::kinds::Kind;
 use muster_shared::store::meter;
 use pace::Pace;
-pub use report::{Rule, Violation};
 use report::Report;
+pub use report::{Rule, Violation};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use table::Check;
@@ -114,7 +114,10 @@ async fn handle(ctx: &Context, event: Value) -> Result<Value, Internal> {
         Err(error) => {
             let path = error.path().to_string();
             let mut fields = Fields::new();
-            fields.fault(&path, &Fault::new("invalid_value", error.inner().to_string()));
+            fields.fault(
+                &path,
+                &Fault::new("invalid_value", error.inner().to_string()),
+            );
             return Ok(json!({ "errors": fields.into_errors() }));
         }
     };
@@ -145,7 +148,12 @@ async fn handle(ctx: &Context, event: Value) -> Result<Value, Internal> {
     let (done, consumed) = Box::pin(meter::measure(run(&check, progress))).await;
     let (report, progress) = done?;
     let next = progress.map(|progress| progress.veiled(signer));
-    let answer = Answer::of(report, consumed.read, pace.elapsed().as_secs_f64(), next.transpose()?);
+    let answer = Answer::of(
+        report,
+        consumed.read,
+        pace.elapsed().as_secs_f64(),
+        next.transpose()?,
+    );
     tracing::info!(
         items = answer.items.values().sum::<u64>(),
         violations = answer.rules.iter().map(|rule| rule.count).sum::<u64>(),

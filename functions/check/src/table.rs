@@ -201,7 +201,11 @@ impl Check<'_> {
             if let (Some(tenant), Ok(user)) = (&subject.tenant, content::<User>(item.clone()))
                 && !self.is_told(tenant, &user).await?
             {
-                report.add(violation(key, Some(&subject), (Rule::ChangeUnaudited, None)));
+                report.add(violation(
+                    key,
+                    Some(&subject),
+                    (Rule::ChangeUnaudited, None),
+                ));
             }
         }
         Ok(())

@@ -6,8 +6,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use muster_shared::domain::id::{ProductId, TenantId};
 use muster_shared::domain::tenant::Product;
 use muster_shared::domain::user::User;
-use muster_shared::store::keys::{self, Key};
 use muster_shared::store::StoreError;
+use muster_shared::store::keys::{self, Key};
 
 use crate::judge::Found;
 use crate::report::Rule;
@@ -131,7 +131,10 @@ fn compare(tenant: &TenantId, facts: &Facts, counts: &Counts) -> Vec<(Key, Found
     // The first role brings the count along.
     if counts.roles.unwrap_or_default() != roles {
         let detail = format!("{} counted, {roles} defined", told(counts.roles));
-        found.push((keys::role_count(tenant), (Rule::RolesMiscounted, Some(detail))));
+        found.push((
+            keys::role_count(tenant),
+            (Rule::RolesMiscounted, Some(detail)),
+        ));
     }
     found
 }

@@ -63,7 +63,8 @@ impl Check<'_> {
             let mut verified = verify_trail(store, trusted, registration, after, to).await?;
             if !verified.findings.is_empty() {
                 let current = store.registration(tenant).await?;
-                if let Some(current) = current.filter(|current| current.sealed != registration.sealed)
+                if let Some(current) =
+                    current.filter(|current| current.sealed != registration.sealed)
                 {
                     let after = at.seal.clone();
                     let to = current.sealed_until();

@@ -30,7 +30,9 @@ const OTHER_TIME: &str = "2026-01-01T00:00:00Z";
 /// Each with all the rules that it breaks.
 const FAULTS: &[Fault] = &[
     (&[Rule::UnknownItem], |hand| {
-        vec![Deed::Put(json!({ "PK": { "S": hand.own() }, "SK": { "S": "HOLD#1" } }))]
+        vec![Deed::Put(
+            json!({ "PK": { "S": hand.own() }, "SK": { "S": "HOLD#1" } }),
+        )]
     }),
     (&[Rule::UnreadableItem], |hand| {
         vec![set(hand.one("PRODUCT#"), "seats", json!({ "S": "many" }))]
@@ -47,10 +49,18 @@ const FAULTS: &[Fault] = &[
         vec![set(hand.email("pending@"), "ttl", json!({ "N": "1" }))]
     }),
     (&[Rule::TtlWrong], |hand| {
-        vec![set(hand.one("EXPORT#"), "ttl", json!({ "N": "4000000000" }))]
+        vec![set(
+            hand.one("EXPORT#"),
+            "ttl",
+            json!({ "N": "4000000000" }),
+        )]
     }),
     (&[Rule::IndexKeyWrong], |hand| {
-        vec![set(hand.email("pending@"), "name_key", json!({ "S": "zoe" }))]
+        vec![set(
+            hand.email("pending@"),
+            "name_key",
+            json!({ "S": "zoe" }),
+        )]
     }),
     (&[Rule::IndexKeyWrong], |hand| {
         vec![set(hand.deleted(), "expiry_shard", json!({ "S": "X#0" }))]
@@ -65,7 +75,8 @@ const FAULTS: &[Fault] = &[
         vec![set(checking, "updated_at", json!({ "S": OTHER_TIME }))]
     }),
     (&[Rule::WorkOverdue], |hand| {
-        let registration = hand.find(|(pk, sk), _| pk.starts_with("TENANTS#") && sk == hand.scene.other.as_str());
+        let registration =
+            hand.find(|(pk, sk), _| pk.starts_with("TENANTS#") && sk == hand.scene.other.as_str());
         let mut bare = with(registration, "since", json!({ "S": OTHER_TIME }));
         bare.as_object_mut().unwrap().remove("sealed");
         let mut deeds = vec![Deed::Put(bare)];
@@ -75,11 +86,15 @@ const FAULTS: &[Fault] = &[
     }),
     (&[Rule::TenantMissing], |hand| {
         let own = format!("T#{}", hand.scene.other);
-        vec![Deed::Delete(hand.find(|(pk, sk), _| *pk == own && sk == "TENANT"))]
+        vec![Deed::Delete(
+            hand.find(|(pk, sk), _| *pk == own && sk == "TENANT"),
+        )]
     }),
     (&[Rule::TenantUnregistered], |hand| {
         let tenant = hand.scene.other.as_str();
-        vec![Deed::Delete(hand.find(|(pk, sk), _| pk.starts_with("TENANTS#") && sk == tenant))]
+        vec![Deed::Delete(hand.find(|(pk, sk), _| {
+            pk.starts_with("TENANTS#") && sk == tenant
+        }))]
     }),
     (&[Rule::EmailGuardMissing], |hand| {
         vec![Deed::Delete(hand.one("EMAIL#pending@"))]
@@ -87,10 +102,13 @@ const FAULTS: &[Fault] = &[
     (&[Rule::ExternalIdGuardMissing], |hand| {
         vec![Deed::Delete(hand.one("EXT#pending"))]
     }),
-    (&[Rule::ExternalIdGuardMissing, Rule::GuardOrphaned], |hand| {
-        let other = json!({ "S": text(&hand.email("dora@")["id"]["S"]) });
-        vec![set(hand.one("EXT#pending"), "user", other)]
-    }),
+    (
+        &[Rule::ExternalIdGuardMissing, Rule::GuardOrphaned],
+        |hand| {
+            let other = json!({ "S": text(&hand.email("dora@")["id"]["S"]) });
+            vec![set(hand.one("EXT#pending"), "user", other)]
+        },
+    ),
     (&[Rule::GuardOrphaned], |hand| {
         let guard = keys::external_id_guard(&hand.tenant(), "ghost");
         let user = json!({ "S": text(&hand.email("dora@")["id"]["S"]) });
@@ -110,10 +128,21 @@ const FAULTS: &[Fault] = &[
     (&[Rule::InvitationOrphaned], |hand| {
         let invitation = hand.of("INVITE#", "pending@");
         let key = keys::invitation(&hand.tenant(), &hand.user("dora@"));
-        let mut copy = with(invitation, "user", json!({ "S": hand.user("dora@").as_str() }));
+        let mut copy = with(
+            invitation,
+            "user",
+            json!({ "S": hand.user("dora@").as_str() }),
+        );
         copy["PK"] = json!({ "S": key.pk });
         copy["SK"] = json!({ "S": key.sk });
-        for field in ["expires_at", "sent_at", "ends", "ttl", "expiry_shard", "expiry_key"] {
+        for field in [
+            "expires_at",
+            "sent_at",
+            "ends",
+            "ttl",
+            "expiry_shard",
+            "expiry_key",
+        ] {
             copy.as_object_mut().unwrap().remove(field);
         }
         vec![Deed::Put(copy)]
@@ -175,16 +204,26 @@ const FAULTS: &[Fault] = &[
         vec![Deed::Delete(hand.one("SUB#-#"))]
     }),
     (&[Rule::NameGuardOrphaned], |hand| {
-        vec![set(hand.one("ROLENAME#"), "SK", json!({ "S": "ROLENAME#ghost" }))]
+        vec![set(
+            hand.one("ROLENAME#"),
+            "SK",
+            json!({ "S": "ROLENAME#ghost" }),
+        )]
     }),
     (&[Rule::NameGuardOrphaned], |hand| {
-        vec![set(hand.one("GROUPNAME#"), "SK", json!({ "S": "GROUPNAME#ghost" }))]
+        vec![set(
+            hand.one("GROUPNAME#"),
+            "SK",
+            json!({ "S": "GROUPNAME#ghost" }),
+        )]
     }),
     (&[Rule::NameGuardOrphaned], |hand| {
         vec![set(hand.one("SUB#-#"), "SK", json!({ "S": "SUB#-#ghost" }))]
     }),
     (&[Rule::AccountMissing, Rule::NameGuardOrphaned], |hand| {
-        vec![Deed::Delete(hand.find(|_, item| item["kind"]["S"] == "employee"))]
+        vec![Deed::Delete(
+            hand.find(|_, item| item["kind"]["S"] == "employee"),
+        )]
     }),
     (&[Rule::AccountPathBroken], |hand| {
         let mut account = hand.find(|_, item| item["kind"]["S"] == "employee");
@@ -207,12 +246,21 @@ const FAULTS: &[Fault] = &[
     }),
     (&[Rule::MembershipOrphaned], |hand| {
         let membership = hand.find(|(at, _), _| at == "P#pending@drivers.example");
-        vec![set(membership, "PK", json!({ "S": "P#ghost@drivers.example" }))]
+        vec![set(
+            membership,
+            "PK",
+            json!({ "S": "P#ghost@drivers.example" }),
+        )]
     }),
-    (&[Rule::PersonMissing, Rule::UsernameGuardOrphaned], |hand| {
-        let pk = "P#dora@wheels.example";
-        vec![Deed::Delete(hand.find(|(at, sk), _| at == pk && sk == "PERSON"))]
-    }),
+    (
+        &[Rule::PersonMissing, Rule::UsernameGuardOrphaned],
+        |hand| {
+            let pk = "P#dora@wheels.example";
+            vec![Deed::Delete(
+                hand.find(|(at, sk), _| at == pk && sk == "PERSON"),
+            )]
+        },
+    ),
     (&[Rule::PersonWithoutUser], |hand| {
         let pk = "P#dora@wheels.example";
         let person = hand.find(|(at, sk), _| at == pk && sk == "PERSON");
@@ -231,10 +279,15 @@ const FAULTS: &[Fault] = &[
         vec![set(name, "PK", json!({ "S": "N#ghost.wheels" }))]
     }),
     (&[Rule::UsernameDiffers], |hand| {
-        vec![set(hand.email("dora@"), "username", json!({ "S": "ghost.wheels" }))]
+        vec![set(
+            hand.email("dora@"),
+            "username",
+            json!({ "S": "ghost.wheels" }),
+        )]
     }),
     (&[Rule::UserContradictory], |hand| {
-        let truck = hand.find(|(_, sk), item| sk.starts_with("USER#") && item["licences"]["M"].is_object());
+        let truck =
+            hand.find(|(_, sk), item| sk.starts_with("USER#") && item["licences"]["M"].is_object());
         vec![set(truck, "suspended_at", json!({ "S": OTHER_TIME }))]
     }),
     (&[Rule::LinkMissing], |hand| {
@@ -243,13 +296,18 @@ const FAULTS: &[Fault] = &[
         vec![Deed::Delete(hand.find(|(pk, _), _| *pk == link))]
     }),
     (&[Rule::ChunkMissing], |hand| {
-        vec![Deed::Delete(hand.find(|(_, sk), item| sk == "CHUNK" && item["finished"]["BOOL"] == true))]
+        vec![Deed::Delete(hand.find(|(_, sk), item| {
+            sk == "CHUNK" && item["finished"]["BOOL"] == true
+        }))]
     }),
     (&[Rule::ChunkOrphaned], |hand| {
-        vec![Deed::Delete(hand.find(|(_, sk), item| sk.starts_with("IMPORT#") && item["state"]["S"] == "ready"))]
+        vec![Deed::Delete(hand.find(|(_, sk), item| {
+            sk.starts_with("IMPORT#") && item["state"]["S"] == "ready"
+        }))]
     }),
     (&[Rule::ImportMiscounted], |hand| {
-        let mut import = hand.find(|(_, sk), item| sk.starts_with("IMPORT#") && item["state"]["S"] == "done");
+        let mut import =
+            hand.find(|(_, sk), item| sk.starts_with("IMPORT#") && item["state"]["S"] == "done");
         import["done"]["M"]["created"] = json!({ "N": "31" });
         vec![Deed::Put(import)]
     }),
@@ -258,7 +316,8 @@ const FAULTS: &[Fault] = &[
         vec![set(hand.email("dora@"), "updated_at", later)]
     }),
     (&[Rule::TrailBroken], |hand| {
-        let entry = hand.find(|(pk, _), item| pk.contains("#A#") && item["operation"]["S"] == "roles.define");
+        let entry = hand
+            .find(|(pk, _), item| pk.contains("#A#") && item["operation"]["S"] == "roles.define");
         vec![set(entry, "operation", json!({ "S": "roles.nothing" }))]
     }),
 ];
@@ -303,8 +362,14 @@ impl Hand<'_> {
         self.scene.tenant.parse_id()
     }
 
-    fn all(&self, passes: impl Fn(&(String, String), &Value) -> bool) -> impl Iterator<Item = Value> {
-        let found = self.table.iter().filter(move |(key, item)| passes(key, item));
+    fn all(
+        &self,
+        passes: impl Fn(&(String, String), &Value) -> bool,
+    ) -> impl Iterator<Item = Value> {
+        let found = self
+            .table
+            .iter()
+            .filter(move |(key, item)| passes(key, item));
         found.map(|(_, item)| item.clone())
     }
 
@@ -320,7 +385,11 @@ impl Hand<'_> {
 
     /// The user whose address begins so.
     fn email(&self, begins: &str) -> Value {
-        let has = |item: &Value| item["email"]["S"].as_str().is_some_and(|email| email.starts_with(begins));
+        let has = |item: &Value| {
+            item["email"]["S"]
+                .as_str()
+                .is_some_and(|email| email.starts_with(begins))
+        };
         self.find(|(_, sk), item| sk.starts_with("USER#") && has(item))
     }
 
@@ -383,7 +452,15 @@ async fn each_fault_is_found_and_called_by_its_name() {
         assert_eq!(broken(&answer), expected, "fault {number}: {answer:#}");
         assert_eq!(answer["clean"], json!(false));
         let told = answer.to_string();
-        for personal in ["@", "pending", "dora", "ghost", "wheels", "vans", "0123456789ABCDEF"] {
+        for personal in [
+            "@",
+            "pending",
+            "dora",
+            "ghost",
+            "wheels",
+            "vans",
+            "0123456789ABCDEF",
+        ] {
             assert!(!told.contains(personal), "{personal} in {told}");
         }
         for deed in deeds {

@@ -51,33 +51,57 @@ impl Scene {
 
 /// People, a vehicle and a device in every state.
 async fn people(world: &World, owner: &Actor<'_>, products: &[String]) {
-    let manager = owner.colleague("manager", "standard", &["user_manager"]).await;
+    let manager = owner
+        .colleague("manager", "standard", &["user_manager"])
+        .await;
     let gone = owner.colleague("gone", "standard", &[]).await;
     let barred = owner.colleague("barred", "limited", &[]).await;
     let back = owner.colleague("back", "limited", &[]).await;
     let moved = owner.colleague("moved", "limited", &[]).await;
     let named = json!({ "confirm": "gone@colleagues.example" });
-    let _ = (owner.post(&format!("/v1/users/{}/delete", gone.user), named).await).expect(200);
+    let _ = (owner
+        .post(&format!("/v1/users/{}/delete", gone.user), named)
+        .await)
+        .expect(200);
     let users = json!({ "users": [back.user] });
-    let _ = owner.post("/v1/users/suspend", users.clone()).await.expect(200);
-    let _ = owner.post("/v1/users/reactivate", users.clone()).await.expect(200);
+    let _ = owner
+        .post("/v1/users/suspend", users.clone())
+        .await
+        .expect(200);
+    let _ = owner
+        .post("/v1/users/reactivate", users.clone())
+        .await
+        .expect(200);
     let named = json!({ "confirm": "back@colleagues.example" });
-    let _ = (owner.post(&format!("/v1/users/{}/delete", back.user), named).await).expect(200);
+    let _ = (owner
+        .post(&format!("/v1/users/{}/delete", back.user), named)
+        .await)
+        .expect(200);
     let _ = owner.post("/v1/users/restore", users).await.expect(200);
     for user in [&barred.user, &moved.user] {
         let users = json!({ "users": [user] });
         let path = format!("/v1/products/{}/assign", products[0]);
         let _ = owner.post(&path, users).await.expect(200);
     }
-    let _ = (owner.post("/v1/users/suspend", json!({ "users": [barred.user] })).await).expect(200);
+    let _ = (owner
+        .post("/v1/users/suspend", json!({ "users": [barred.user] }))
+        .await)
+        .expect(200);
     // An address that was changed, and confirmed.
     let path = format!("/v1/users/{}/email", moved.user);
-    let _ = owner.post(&path, json!({ "email": "moved@new.example" })).await.expect(202);
+    let _ = owner
+        .post(&path, json!({ "email": "moved@new.example" }))
+        .await
+        .expect(202);
     let mails = world.mails_to("moved@new.example").await;
     let links = mails.iter().flat_map(|mail| mail.links());
     let link = links.last().unwrap().split_once('#').unwrap().1.to_owned();
     let confirm = json!({ "token": link });
-    let _ = (world.nobody().post("/v1/email-changes/confirm", confirm).await).expect(200);
+    let _ = (world
+        .nobody()
+        .post("/v1/email-changes/confirm", confirm)
+        .await)
+        .expect(200);
     // Vehicles with licences, one of them activated.
     for number in 0..3 {
         let form = json!({ "kind": "vehicle", "external_id": format!("Truck {number}"), "products": products });
@@ -94,15 +118,34 @@ async fn people(world: &World, owner: &Actor<'_>, products: &[String]) {
         let id = manager.add(form).await;
         let users = json!({ "users": [id] });
         match name {
-            "revoked" => drop(manager.post("/v1/invitations/revoke", users).await.expect(200)),
-            "resent" => drop(manager.post("/v1/invitations/resend", users).await.expect(200)),
+            "revoked" => drop(
+                manager
+                    .post("/v1/invitations/revoke", users)
+                    .await
+                    .expect(200),
+            ),
+            "resent" => drop(
+                manager
+                    .post("/v1/invitations/resend", users)
+                    .await
+                    .expect(200),
+            ),
             _ => {}
         }
     }
-    let _ = (world.nobody().post("/v1/password-resets", json!({ "login": "manager.colleague" })).await)
+    let _ = (world
+        .nobody()
+        .post(
+            "/v1/password-resets",
+            json!({ "login": "manager.colleague" }),
+        )
+        .await)
         .expect(202);
     let form = json!({ "external_id": "Once" });
-    let _ = owner.post_once("/v1/users", "key-1", form).await.expect(201);
+    let _ = owner
+        .post_once("/v1/users", "key-1", form)
+        .await
+        .expect(201);
 }
 
 /// Roles, groups and accounts.
@@ -116,9 +159,14 @@ async fn company(world: &World, owner: &Actor<'_>) {
     }
     let form = json!({ "kind": "fleet", "name": "Vans" });
     let fleet = text(&owner.post("/v1/groups", form).await.expect(201)["id"]);
-    let van = owner.add(json!({ "kind": "vehicle", "external_id": "Van" })).await;
+    let van = owner
+        .add(json!({ "kind": "vehicle", "external_id": "Van" }))
+        .await;
     let add = format!("/v1/groups/{fleet}/add");
-    let _ = owner.post(&add, json!({ "users": [van] })).await.expect(200);
+    let _ = owner
+        .post(&add, json!({ "users": [van] }))
+        .await
+        .expect(200);
     let form = json!({ "kind": "client", "name": "Wheels" });
     let client = text(&owner.post("/v1/accounts", form).await.expect(201)["id"]);
     let form = json!({
@@ -150,21 +198,31 @@ async fn work(world: &World, owner: &Actor<'_>) {
         let form = json!({ "format": format });
         let _ = owner.post("/v1/exports", form).await.expect(202);
     }
-    let _ = owner.post("/v1/overview/count", json!({})).await.expect(202);
+    let _ = owner
+        .post("/v1/overview/count", json!({}))
+        .await
+        .expect(202);
     world.stack.settled().await;
 }
 
 /// What still stands a day later: an invitation, and a change of an address.
 async fn last(world: &World) {
     let owner = world.sign_in("owner@acme.example").await;
-    let form = json!({ "email": "pending@drivers.example", "external_id": "Pending", "invite": true });
+    let form =
+        json!({ "email": "pending@drivers.example", "external_id": "Pending", "invite": true });
     let _ = owner.add(form).await;
     let manager: Value = owner.get("/v1/users?email=manager@").await.expect(200);
     let manager = text(&manager["users"][0]["id"]);
     let path = format!("/v1/users/{manager}/email");
     let change = json!({ "email": "manager@new.example" });
     let _ = owner.post(&path, change).await.expect(202);
-    let _ = (world.nobody().post("/v1/password-resets", json!({ "login": "nobody@x.example" })).await)
+    let _ = (world
+        .nobody()
+        .post(
+            "/v1/password-resets",
+            json!({ "login": "nobody@x.example" }),
+        )
+        .await)
         .expect(202);
     world.stack.settled().await;
 }

@@ -13,7 +13,10 @@ async fn a_table_in_which_everything_happened_keeps_every_rule() {
     let scene = Scene::new().await;
     let answer = check(&scene.world).await;
     assert_eq!(answer["rules"], json!([]), "{answer:#}");
-    assert_eq!((&answer["clean"], &answer["next"]), (&json!(true), &Value::Null));
+    assert_eq!(
+        (&answer["clean"], &answer["next"]),
+        (&json!(true), &Value::Null)
+    );
     assert!(answer["seals"].as_u64().unwrap() > 2, "{answer}");
     // Every kind of item that there is was looked at, but for requests for a new password, which a worker forgets at once.
     let kinds: Vec<&String> = answer["items"].as_object().unwrap().keys().collect();
@@ -21,7 +24,12 @@ async fn a_table_in_which_everything_happened_keeps_every_rule() {
         invitation licence_code link mail membership overview owner_count person product registration request role \
         role_count role_name seal session signing_key support_reference tenant user user_in_account username";
     assert_eq!(kinds, all.split_whitespace().collect::<Vec<_>>());
-    let counted: u64 = answer["items"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
+    let counted: u64 = answer["items"]
+        .as_object()
+        .unwrap()
+        .values()
+        .filter_map(Value::as_u64)
+        .sum();
     assert_eq!(counted, scene.world.table(|_, _| true).len() as u64);
 }
 
@@ -55,10 +63,12 @@ async fn an_order_that_cannot_be_carried_out_is_refused() {
     let faults = async |order: Value| {
         let answer = world.stack.invoke("check", order).await.unwrap();
         let errors = answer["errors"].as_array().unwrap().iter();
-        let told = errors.map(|error| format!("{}: {}", text(&error["field"]), text(&error["code"])));
+        let told =
+            errors.map(|error| format!("{}: {}", text(&error["field"]), text(&error["code"])));
         told.collect::<Vec<_>>()
     };
-    let wrong = json!({ "units_per_second": 0, "seconds": 601, "segments": 65, "overdue_minutes": 0 });
+    let wrong =
+        json!({ "units_per_second": 0, "seconds": 601, "segments": 65, "overdue_minutes": 0 });
     assert_eq!(
         faults(wrong).await,
         [
@@ -68,8 +78,14 @@ async fn an_order_that_cannot_be_carried_out_is_refused() {
             "overdue_minutes: out_of_range"
         ]
     );
-    assert_eq!(faults(json!({ "next": "AAAA" })).await, ["next: invalid_cursor"]);
-    assert_eq!(faults(json!({ "segments": "all" })).await, ["segments: invalid_value"]);
+    assert_eq!(
+        faults(json!({ "next": "AAAA" })).await,
+        ["next: invalid_cursor"]
+    );
+    assert_eq!(
+        faults(json!({ "segments": "all" })).await,
+        ["segments: invalid_value"]
+    );
     assert_eq!(faults(json!({ "all": true })).await, ["all: invalid_value"]);
 }
 
@@ -79,7 +95,10 @@ async fn a_table_is_read_no_faster_than_asked_for() {
     let _ = world.company("Acme").await;
     let order = json!({ "units_per_second": 100 });
     let answer = world.stack.invoke("check", order).await.unwrap();
-    let (units, seconds) = (answer["read_units"].as_f64().unwrap(), answer["seconds"].as_f64().unwrap());
+    let (units, seconds) = (
+        answer["read_units"].as_f64().unwrap(),
+        answer["seconds"].as_f64().unwrap(),
+    );
     // The last read is not waited for.
     assert!(units > 20.0 && seconds > (units - 20.0) / 100.0, "{answer}");
 }
@@ -142,6 +161,8 @@ fn no_other_function_may_scan() {
     let template = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/template.yaml");
     let template = std::fs::read_to_string(template).unwrap();
     let functions = template.split("\n  Check:\n");
-    let scans: Vec<usize> = functions.map(|part| part.matches("dynamodb:Scan").count()).collect();
+    let scans: Vec<usize> = functions
+        .map(|part| part.matches("dynamodb:Scan").count())
+        .collect();
     assert_eq!(scans, [0, 1]);
 }

@@ -229,7 +229,10 @@ impl Judge<'_> {
 
     /// It waits for the worker called `outbox` if it is to, and not too long.
     fn waits_for(&mut self, outbox: &str, waits: bool, since: Timestamp) {
-        let waiting = self.item.get(keys::OUTBOX).and_then(|value| value.as_s().ok());
+        let waiting = self
+            .item
+            .get(keys::OUTBOX)
+            .and_then(|value| value.as_s().ok());
         let right = waiting.map(String::as_str) == waits.then_some(outbox);
         self.expect(right, Rule::OutboxWrong);
         self.in_time(!waits, since);
@@ -254,7 +257,9 @@ impl Judge<'_> {
         if let Some(registration) = self.read::<Registration>() {
             self.stands_at(&keys::registration(&registration.tenant));
             // Even without entries there is a seal at the latest then.
-            let due = registration.sealed_until().saturating_add(LONGEST + WINDOW + GRACE);
+            let due = registration
+                .sealed_until()
+                .saturating_add(LONGEST + WINDOW + GRACE);
             self.in_time(false, due.unwrap_or(Timestamp::MAX));
         }
     }

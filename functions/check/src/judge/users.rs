@@ -72,7 +72,8 @@ impl Judge<'_> {
 
     fn state(&mut self, user: &User) {
         let left = user.suspended_at.is_some() || user.deleted_at.is_some();
-        let free = user.licences.is_empty() && user.invited.is_none() && user.email_change.is_none();
+        let free =
+            user.licences.is_empty() && user.invited.is_none() && user.email_change.is_none();
         let detail = "holds something though it is suspended or deleted";
         self.expect_of(!left || free, Rule::UserContradictory, &detail);
         let active = user.activated_at.is_some();
@@ -199,7 +200,8 @@ impl Judge<'_> {
         let mut expected = Item::new();
         if let Some(end) = invitation.expires_at {
             let keys = keys::expiry(tenant, &invitation.user, end);
-            expected.extend(keys.map(|(name, key)| (name.to_owned(), muster_shared::store::s(key))));
+            expected
+                .extend(keys.map(|(name, key)| (name.to_owned(), muster_shared::store::s(key))));
             self.is_swept(end, KEPT);
             self.in_time(false, end);
         } else {

@@ -81,7 +81,10 @@ impl Judge<'_> {
         let Some(plan) = import.plan.as_ref().filter(|_| planned) else {
             return Vec::new();
         };
-        let chunk = |number| self.around.get(&keys::chunk(tenant, &import.id, plan, number));
+        let chunk = |number| {
+            self.around
+                .get(&keys::chunk(tenant, &import.id, plan, number))
+        };
         (0..import.chunks).map(chunk).collect()
     }
 
