@@ -107,3 +107,4 @@ openapi:
 bench:
 	cargo bench --locked --package muster-tests --bench calls
 	cargo bench --locked --package muster-tests --bench import -- $(ARGS)
+	cargo bench --locked --package muster-tests --bench check

@@ -292,6 +292,17 @@ impl World {
             .collect()
     }
 
+    /// Fails where the table does not keep every rule, as `check` reads it.
+    ///
+    /// # Panics
+    /// When a rule does not hold.
+    pub async fn keeps_every_rule(&self) {
+        let order = json!({ "units_per_second": 100_000 });
+        let checked = self.stack.invoke("check", order).await;
+        let checked = checked.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(checked["clean"], true, "{checked:#}");
+    }
+
     /// What support orders, with the answer.
     ///
     /// # Panics

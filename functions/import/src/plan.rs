@@ -336,6 +336,7 @@ fn mark(
 /// The plan file on its way to the bucket, and the chunks on their way to the table.
 struct Writing<'a> {
     ctx: &'a Context,
+    import: &'a Import,
     plan: PlanOf,
     writer: PlanWriter,
     upload: Upload,
@@ -365,6 +366,7 @@ impl<'a> Writing<'a> {
         let heading = writer.offset();
         Ok(Self {
             ctx: planner.ctx,
+            import: planner.import,
             plan,
             writer,
             upload,
@@ -459,7 +461,8 @@ impl<'a> Writing<'a> {
 
     async fn end_chunk(&mut self) -> Result<(), Internal> {
         if let Some(chunk) = self.chunk.take() {
-            self.ctx.store.put_chunk(&self.plan, &chunk).await?;
+            let begun = self.import.created_at;
+            self.ctx.store.put_chunk(&self.plan, &chunk, begun).await?;
             self.chunks += 1;
         }
         Ok(())

@@ -10,6 +10,7 @@ pub const ALL: &[&Function] = &[
     &add_user::FUNCTION,
     &assign::FUNCTION,
     &change_email::FUNCTION,
+    &check::FUNCTION,
     &audit::FUNCTION,
     &count_users::FUNCTION,
     &delete_users::FUNCTION,

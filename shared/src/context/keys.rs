@@ -164,6 +164,15 @@ impl Signer {
         format!("{:06}", u64::from_be_bytes(bytes) % 1_000_000)
     }
 
+    /// A key for a `purpose` of its own, which nobody can work out without the secret.
+    #[must_use]
+    pub fn key_for(&self, purpose: &str) -> [u8; 32] {
+        let mut key = [0; 32];
+        // Fails only for more than 8,160 bytes.
+        let _ = (self.secret).expand_multi_info(&[b"muster/key/", purpose.as_bytes()], &mut key);
+        key
+    }
+
     pub(super) fn published(&self, now: Timestamp) -> PublishedKey {
         PublishedKey {
             kid: self.kid.clone(),

@@ -1,6 +1,7 @@
 //! What every handler borrows: configuration, clock, table, mail, files and keys, built once when the function starts.
 
 pub mod keys;
+pub mod verification;
 
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};

@@ -14,9 +14,10 @@ use crate::domain::refusal::Refusal;
 use crate::domain::user::User;
 
 /// What the guard of a name keeps: which account has it.
-#[derive(Serialize, Deserialize)]
-struct Named {
-    account: AccountId,
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Named {
+    /// The account.
+    pub account: AccountId,
 }
 
 /// Who is about to delete the account: from then on nobody comes into it.
@@ -236,12 +237,15 @@ impl Store {
     }
 }
 
-fn name_of(tenant: &TenantId, account: &Account) -> Key {
+/// Where the guard of the account's name stands.
+#[must_use]
+pub fn name_of(tenant: &TenantId, account: &Account) -> Key {
     keys::account_name(tenant, account.parent(), &account.name.folded())
 }
 
 /// Which account the user counts for: a deleted one for none.
-fn counted(user: Option<&User>) -> Option<&AccountId> {
+#[must_use]
+pub fn counted(user: Option<&User>) -> Option<&AccountId> {
     user.filter(|user| user.deleted_at.is_none())
         .and_then(|user| user.rights.account())
 }

@@ -280,6 +280,37 @@ impl Store {
         Ok(None)
     }
 
+    /// Whether an entry of this moment tells of the user, or another thing, with this id.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn tells_of(
+        &self,
+        tenant: &TenantId,
+        at: Timestamp,
+        id: &str,
+    ) -> Result<bool, StoreError> {
+        let partition = Month::of(at).partition(tenant);
+        let prefix = keys::sortable(at);
+        let mut after: Option<String> = None;
+        loop {
+            let page = self
+                .page(None, &partition, &prefix, after.as_deref(), PAGE)
+                .await?;
+            after = page.items.last().and_then(sort_key);
+            let told = |item: Item| {
+                let record = content::<Record>(item).ok();
+                record.is_some_and(|record| record.targets.iter().any(|target| target.id == id))
+            };
+            if page.items.into_iter().any(told) {
+                return Ok(true);
+            }
+            if !page.more {
+                return Ok(false);
+            }
+        }
+    }
+
     /// How many entries there are from a moment on, counting no further than `most`.
     ///
     /// # Errors

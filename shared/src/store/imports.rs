@@ -1,5 +1,6 @@
 //! Imports and their chunks: the plan's bookkeeping, and the outbox of `import-chunk`.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 
 use super::expression::{Change, Condition};
@@ -80,14 +81,20 @@ impl Store {
             .is_ok())
     }
 
-    /// Puts a chunk of a plan, waiting for the commit.
+    /// Puts a chunk of a plan, waiting for the commit. It is remembered as long as its import, which was begun at
+    /// `begun`.
     ///
     /// # Errors
     /// When the table cannot be written.
-    pub async fn put_chunk(&self, plan: &PlanOf, chunk: &Chunk) -> Result<(), StoreError> {
-        self.put_if(item(&plan.chunk(chunk.number), chunk)?, Condition::absent())
-            .await
-            .map(|_| ())
+    pub async fn put_chunk(
+        &self,
+        plan: &PlanOf,
+        chunk: &Chunk,
+        begun: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut stored = item(&plan.chunk(chunk.number), chunk)?;
+        stored.insert(keys::TTL.to_owned(), swept(begun));
+        self.put_if(stored, Condition::absent()).await.map(|_| ())
     }
 
     /// A chunk.
@@ -131,18 +138,18 @@ impl Store {
     }
 }
 
-/// How long an import is remembered; its files are swept by the bucket after as long.
-const KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
+/// How long an import is remembered, with its chunks; its files are swept by the bucket after as long.
+pub const KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
 
 /// The stored form of an import.
 fn import_item(tenant: &TenantId, import: &Import) -> Result<Item, StoreError> {
     let mut stored = item(&keys::import(tenant, &import.id), import)?;
-    let end = import
-        .created_at
-        .saturating_add(KEPT)
-        .unwrap_or(Timestamp::MAX);
-    stored.insert(keys::TTL.to_owned(), seconds(end));
+    stored.insert(keys::TTL.to_owned(), swept(import.created_at));
     Ok(stored)
+}
+
+fn swept(begun: Timestamp) -> AttributeValue {
+    seconds(begun.saturating_add(KEPT).unwrap_or(Timestamp::MAX))
 }
 
 fn release() -> Change {

@@ -21,7 +21,7 @@ use crate::domain::throttle::{Spending, Subject};
 use crate::domain::user::User;
 
 /// How long an invitation is kept after its end, for a cleanup that was held up.
-const KEPT: SignedDuration = SignedDuration::from_hours(24 * 7);
+pub const KEPT: SignedDuration = SignedDuration::from_hours(24 * 7);
 
 impl Store {
     /// The invitation of a user.

@@ -40,7 +40,7 @@ pub const OUTBOX: &str = "outbox";
 pub const EXPIRY_SHARDS: u16 = 8;
 
 /// The primary key of an item.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     /// The partition key.
     pub pk: String,
@@ -54,6 +54,16 @@ impl Key {
             pk: pk.into(),
             sk: sk.into(),
         }
+    }
+
+    /// The key of an item; empty where it has none, which no stored item lacks.
+    #[must_use]
+    pub fn of(item: &Item) -> Self {
+        let text = |name: &str| {
+            let value = item.get(name).and_then(|value| value.as_s().ok());
+            value.cloned().unwrap_or_default()
+        };
+        Self::new(text(PK), text(SK))
     }
 
     /// The key as the table takes it.
@@ -110,6 +120,8 @@ pub const PRODUCT: &str = "PRODUCT#";
 pub const IMPORT: &str = "IMPORT#";
 /// The beginning of all exports' sort keys.
 pub const EXPORT: &str = "EXPORT#";
+/// The beginning of all users' sort keys.
+pub const USER: &str = "USER#";
 /// The beginning of all e-mail guards' sort keys.
 pub const EMAIL: &str = "EMAIL#";
 /// The beginning of all external-ID guards' sort keys.
@@ -192,7 +204,7 @@ pub fn user_in_account(tenant: &TenantId, account: &AccountId, user: &UserId) ->
 pub fn user(tenant: &TenantId, user: &UserId) -> Key {
     Key::new(
         user_partition(tenant, tenant.shard(user.as_str())),
-        format!("USER#{user}"),
+        format!("{USER}{user}"),
     )
 }
 

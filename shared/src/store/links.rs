@@ -15,10 +15,10 @@ use crate::domain::link::{Link, MOST_WRONG_CODES, Spent};
 use crate::domain::user::User;
 
 /// How long a link is remembered after it was asked for, so that what became of it can be told.
-const KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
+pub const KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
 
 /// How long a request is kept that no worker gets to.
-const ASKED_KEPT: SignedDuration = SignedDuration::from_hours(24 * 4);
+pub const ASKED_KEPT: SignedDuration = SignedDuration::from_hours(24 * 4);
 
 fn swept(at: Timestamp, kept: SignedDuration) -> aws_sdk_dynamodb::types::AttributeValue {
     seconds(at.saturating_add(kept).unwrap_or(Timestamp::MAX))

@@ -14,7 +14,7 @@ use crate::domain::letter::{Mail, MailKind};
 pub const OUTBOX: &str = "mail";
 
 /// How long a mail is remembered after it was asked for.
-const KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
+pub const KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
 
 /// How long a worker has to hand a mail to the mail service before another may try.
 pub const LEASE: SignedDuration = SignedDuration::from_mins(2);

@@ -30,6 +30,13 @@ pub async fn measure<F: Future>(work: F) -> (F::Output, Consumed) {
         .await
 }
 
+/// What the work that is being measured has consumed so far; nothing outside of [`measure`].
+#[must_use]
+pub fn so_far() -> Consumed {
+    let consumed = METER.try_with(|meter| meter.lock().map(|consumed| *consumed).ok());
+    consumed.ok().flatten().unwrap_or_default()
+}
+
 /// Whether anybody wants to know: asked with every request.
 pub(super) fn wanted() -> Option<ReturnConsumedCapacity> {
     METER.try_with(|_| ReturnConsumedCapacity::Indexes).ok()

@@ -12,6 +12,7 @@ pub mod idempotency;
 pub mod imports;
 pub mod invitations;
 pub mod keys;
+pub mod kinds;
 pub mod leaving;
 pub mod links;
 pub mod mails;
@@ -20,6 +21,7 @@ pub mod named;
 pub mod overview;
 pub mod people;
 pub mod roles;
+pub mod scan;
 pub mod signing_keys;
 pub mod support;
 pub mod tenants;
@@ -164,15 +166,12 @@ fn item(key: &Key, content: &impl Serialize) -> Result<Item, StoreError> {
 }
 
 /// Reads what an item keeps.
-fn content<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
-    let text = |name: &str| {
-        item.get(name)
-            .and_then(|value| value.as_s().ok())
-            .cloned()
-            .unwrap_or_default()
-    };
-    let key = (text(PK), text(SK));
-    serde_dynamo::from_item(item).map_err(|error| StoreError::corrupt((&key.0, &key.1), error))
+///
+/// # Errors
+/// When it keeps something else.
+pub fn content<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
+    let key = Key::of(&item);
+    serde_dynamo::from_item(item).map_err(|error| StoreError::corrupt((&key.pk, &key.sk), error))
 }
 
 /// A time in whole seconds since the epoch, as `ttl` counts.
@@ -220,7 +219,7 @@ impl Store {
             .cloned()
             .collect();
         for keys in distinct.chunks(100) {
-            self.get_hundred(keys, &mut found).await?;
+            self.get_hundred(keys, true, &mut found).await?;
         }
         keys.iter()
             .map(|key| found.get(key).cloned().map(content).transpose())
@@ -230,10 +229,11 @@ impl Store {
     async fn get_hundred(
         &self,
         keys: &[Key],
+        consistent: bool,
         found: &mut HashMap<Key, Item>,
     ) -> Result<(), StoreError> {
         let request = KeysAndAttributes::builder()
-            .consistent_read(true)
+            .consistent_read(consistent)
             .set_keys(Some(keys.iter().map(Key::item).collect()))
             .build();
         let request = request.map_err(|error| StoreError::Unavailable {
@@ -253,19 +253,7 @@ impl Store {
             let got = got.map_err(|error| StoreError::unavailable("batch_get_item", &error))?;
             meter::read(got.consumed_capacity());
             for item in got.responses.unwrap_or_default().into_values().flatten() {
-                let text = |name: &str| {
-                    item.get(name)
-                        .and_then(|value| value.as_s().ok())
-                        .cloned()
-                        .unwrap_or_default()
-                };
-                found.insert(
-                    Key {
-                        pk: text(PK),
-                        sk: text(SK),
-                    },
-                    item,
-                );
+                found.insert(Key::of(&item), item);
             }
             pending = got.unprocessed_keys.filter(|pending| !pending.is_empty());
             if pending.is_some() {

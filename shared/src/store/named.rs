@@ -44,7 +44,7 @@ pub(super) struct Bound {
 }
 
 /// The attribute of the guard that says whose name it is.
-pub(super) const HOLDER: &str = "holder";
+pub const HOLDER: &str = "holder";
 const COUNT: &str = "count";
 const TRIES: u32 = 20;
 
@@ -143,7 +143,7 @@ impl Store {
         Ok(done.map_err(|_| NotSaved::Changed))
     }
 
-    async fn count(&self, key: &Key) -> Result<Option<u32>, StoreError> {
+    pub(super) async fn count(&self, key: &Key) -> Result<Option<u32>, StoreError> {
         #[derive(serde::Deserialize)]
         struct Counted {
             count: u32,

@@ -17,9 +17,10 @@ use crate::domain::text::{MOST_FOLDED, Username, fold};
 use crate::domain::user::User;
 
 /// What a username's guard keeps: which person signs in by it.
-#[derive(Serialize, Deserialize)]
-struct NameHolder {
-    person: String,
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NameHolder {
+    /// The person, by the folded address.
+    pub person: String,
 }
 
 impl Store {

@@ -43,6 +43,14 @@ impl Store {
         Ok(RoleBook::new(roles))
     }
 
+    /// How many roles the tenant defined, as counted; none before the first one.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn counted_roles(&self, tenant: &TenantId) -> Result<Option<u32>, StoreError> {
+        self.count(&keys::role_count(tenant)).await
+    }
+
     /// A role that the tenant defined.
     ///
     /// # Errors

@@ -51,6 +51,19 @@ impl Store {
         Ok(transaction.commit().await?.is_ok())
     }
 
+    /// How many owners of the tenant can act, as counted.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn counted_owners(&self, tenant: &TenantId) -> Result<Option<u32>, StoreError> {
+        #[derive(Deserialize)]
+        struct Owners {
+            acting: u32,
+        }
+        let owners: Option<Owners> = self.get(&keys::owners(tenant)).await?;
+        Ok(owners.map(|owners| owners.acting))
+    }
+
     /// A product.
     ///
     /// # Errors

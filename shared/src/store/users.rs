@@ -23,9 +23,10 @@ use crate::domain::throttle::{Allowance, Subject};
 use crate::domain::user::User;
 
 /// What a guard keeps: who has the value.
-#[derive(Serialize, Deserialize)]
-struct Guard {
-    user: UserId,
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Guard {
+    /// The user.
+    pub user: UserId,
 }
 
 /// A value that at most one user of a tenant has.
@@ -38,7 +39,9 @@ pub enum Unique {
 }
 
 impl Unique {
-    fn key(&self, tenant: &TenantId) -> Key {
+    /// Where its guard stands.
+    #[must_use]
+    pub fn key(&self, tenant: &TenantId) -> Key {
         match self {
             Self::Email(folded) => keys::email_guard(tenant, folded),
             Self::ExternalId(folded) => keys::external_id_guard(tenant, folded),
@@ -469,7 +472,10 @@ fn fold_address_prefix(prefix: &str) -> String {
 
 /// The stored form of a user. Deleted ones stay in name order too: a list shows them when they are asked for. They wait
 /// to be erased.
-fn user_item(tenant: &TenantId, user: &User) -> Result<Item, StoreError> {
+///
+/// # Errors
+/// When it cannot be stored.
+pub fn user_item(tenant: &TenantId, user: &User) -> Result<Item, StoreError> {
     let mut stored = item(&keys::user(tenant, &user.id), user)?;
     stored.insert(keys::NAME_KEY.to_owned(), s(user.name_key()));
     if let Some(at) = restorable_until(user) {

@@ -152,13 +152,15 @@ impl StateMachineTest for Muster {
     }
 
     fn check_invariants(muster: &Muster, model: &Model) {
-        rules::hold(&muster.world, &muster.tenant, model);
+        let held = rules::hold(&muster.world, &muster.tenant, model);
+        muster.runtime.block_on(held);
     }
 
     fn teardown(muster: Muster, model: Model) {
         let Muster {
             runtime,
             world,
+            tenant,
             users,
             ..
         } = muster;
@@ -168,6 +170,7 @@ impl StateMachineTest for Muster {
             let owner = world.sign_in(&users[model.owner()].email).await;
             let verified = owner.get("/v1/audit/verification").await;
             rules::verified(&verified);
+            rules::hold(&world, &tenant, &model).await;
         });
     }
 }

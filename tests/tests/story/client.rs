@@ -136,6 +136,7 @@ async fn a_client_brings_in_an_employee_and_agrees_on_what_is_paid_back() {
     for told in ["users.delete", "accounts.create"] {
         assert!(operations.iter().any(|one| one == told), "{operations:?}");
     }
+    world.keeps_every_rule().await;
 }
 
 /// The names of everybody whom somebody sees.

@@ -91,6 +91,7 @@ async fn a_change_that_was_not_hers_is_cancelled_from_the_old_address() {
             "users.email.start"
         ]
     );
+    world.keeps_every_rule().await;
 }
 
 /// What the page behind the link is answered.

@@ -177,6 +177,7 @@ async fn a_company_goes_from_its_order_to_the_exported_list() {
             _ => assert!(file.starts_with(b"PK\x03\x04"), "a workbook is a zip file"),
         }
     }
+    world.keeps_every_rule().await;
 }
 
 /// Ids are new in each run.

@@ -120,6 +120,7 @@ async fn a_person_works_for_two_companies_with_one_password() {
     let ada = holder(&world, &session);
     let back = ada.post("/v1/sessions/switch", back).await;
     assert_eq!(back.refused(404), "not_found");
+    world.keeps_every_rule().await;
 }
 
 /// Whoever got this session.
