@@ -1,5 +1,5 @@
 # Everything that is done with Muster; `make run` and `make test` do all the set-up themselves.
-.PHONY: run console test lint test-console e2e lighthouse screenshots check openapi bench
+.PHONY: run console test lint test-console e2e lighthouse screenshots check openapi bench test-deploy
 
 # What the console is built from, and what it is built into.
 CONSOLE_SOURCES := $(shell find console/src console/public console/scripts -type f -not -name schema.d.ts 2>/dev/null) \
@@ -62,3 +62,15 @@ openapi:
 bench:
 	cargo bench --locked --package muster-tests --bench calls
 	cargo bench --locked --package muster-tests --bench import -- $(ARGS)
+
+# The template deployed to an AWS that is not ours (ministack, from PyPI), with the functions' binaries and every call
+# authorised, and the main job done with it by clients that are not ours. ARGS=--mutate takes each permission from each role
+# in turn and says which nobody missed; ARGS="--profile release" deploys what AWS gets; names of functions choose some.
+DEPLOY := target/deploy
+test-deploy: $(DEPLOY)/venv/.installed
+	$(DEPLOY)/venv/bin/python tests/deploy/run.py $(ARGS)
+
+$(DEPLOY)/venv/.installed: tests/deploy/requirements.txt
+	python3 -m venv $(DEPLOY)/venv
+	$(DEPLOY)/venv/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
