@@ -1,5 +1,5 @@
 # Everything that is done with Muster; `make run` and `make test` do all the set-up themselves.
-.PHONY: run console test lint test-console e2e lighthouse screenshots check openapi bench test-deploy
+.PHONY: run console test lint test-console e2e lighthouse screenshots check openapi bench test-deploy test-expressions
 
 # What the console is built from, and what it is built into.
 CONSOLE_SOURCES := $(shell find console/src console/public console/scripts -type f -not -name schema.d.ts 2>/dev/null) \
@@ -70,7 +70,17 @@ DEPLOY := target/deploy
 test-deploy: $(DEPLOY)/venv/.installed
 	$(DEPLOY)/venv/bin/python tests/deploy/run.py $(ARGS)
 
+# The same, and each kind of request that it makes of the table put before another engine, which says what is malformed:
+# dynalite, from npm, or whatever DynamoDB answers at ENGINE.
+ENGINE := $(DEPLOY)/engine
+test-expressions: $(DEPLOY)/venv/.installed $(if $(findstring $(DEPLOY)/engine,$(ENGINE)),$(DEPLOY)/engine/.installed)
+	$(DEPLOY)/venv/bin/python tests/deploy/run.py --engine $(ENGINE) $(ARGS)
+
 $(DEPLOY)/venv/.installed: tests/deploy/requirements.txt
 	python3 -m venv $(DEPLOY)/venv
 	$(DEPLOY)/venv/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+$(DEPLOY)/engine/.installed:
+	npm install --silent --no-audit --no-fund --prefix $(DEPLOY)/engine dynalite@4.0.0
 	touch $@

@@ -6,12 +6,13 @@ the role's function are told again. A permission that can be taken away unnotice
 """
 
 import copy
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from scenes import SCENES
-from world import Company, Refused, World
+from world import Company, World
 
 
 @dataclass
@@ -39,29 +40,31 @@ def mutants(world: World, operation: str) -> Iterator[Mutant]:
 
 
 def _without_one(document: dict) -> Iterator[tuple[str, dict]]:
+    """What is lost, as `actions on resources where condition`, and the policy without it."""
     for place, statement in enumerate(document["Statement"]):
         if statement["Effect"] != "Allow":
             continue
-        whole = _statement(statement)
         actions, resources = _list(statement["Action"]), _list(statement["Resource"])
         conditions = [
-            (operator, key, values)
+            (operator, key, _list(values))
             for operator, keys in statement.get("Condition", {}).items()
             for key, values in keys.items()
         ]
+        what, where = ", ".join(actions), ", ".join(map(_short, resources))
+        when = "".join(f" where {key} is {' or '.join(values)}" for _, key, values in conditions)
         for action in actions:
-            lost = f"{action} of {whole}" if len(actions) > 1 else whole
-            yield lost, _changed(document, place, "Action", [one for one in actions if one != action])
+            rest = [one for one in actions if one != action]
+            yield f"{action} on {where}{when}", _changed(document, place, "Action", rest)
         # Without its only resource, or only value, a statement permits nothing, as without its only action.
         for resource in resources if len(resources) > 1 else []:
             rest = [one for one in resources if one != resource]
-            yield f"{_short(resource)} of {whole}", _changed(document, place, "Resource", rest)
+            yield f"{what} on {_short(resource)}{when}", _changed(document, place, "Resource", rest)
         for operator, key, values in conditions:
-            for value in _list(values) if len(_list(values)) > 1 else []:
+            for value in values if len(values) > 1 else []:
                 changed = copy.deepcopy(document)
-                rest = [one for one in _list(values) if one != value]
+                rest = [one for one in values if one != value]
                 changed["Statement"][place]["Condition"][operator][key] = rest
-                yield f"{key} {value} of {whole}", changed
+                yield f"{what} on {where} where {key} is {value}", changed
 
 
 def _changed(document: dict, place: int, part: str, rest: list[str]) -> dict:
@@ -83,11 +86,6 @@ def _list(value) -> list[str]:
 def _short(resource: str) -> str:
     """A resource without what all of them have in common."""
     return resource.split(":", 5)[-1] if resource.startswith("arn:") else resource
-
-
-def _statement(statement: dict) -> str:
-    actions = ",".join(one.split(":")[-1] for one in _list(statement["Action"]))
-    return f"[{actions} on {', '.join(_short(one) for one in _list(statement['Resource']))}]"
 
 
 @dataclass
@@ -116,28 +114,24 @@ class Laboratory:
         self.world.watch(mutant.operation)
         try:
             noticed = tell(mutant.operation, company)
-            denied = any("AccessDenied" in line for line in self.world.told())
+            denied = any("DENIED" in line for line in self.world.told())
         finally:
             self.world.watched = None
             self._set(mutant, whole)
             self._cold(mutant.operation)
             self._forget_messages(mutant.operation)
-        # Pre-signed addresses are refused to whoever uses them, not to the function.
-        denied = denied or bool(noticed and ("AccessDenied" in noticed or "not authorized" in noticed))
         return Verdict(mutant, noticed, denied, time.time() - since)
 
     def _set(self, mutant: Mutant, document: dict):
-        import json
-
         self.world.emulator.client("iam").put_role_policy(
             RoleName=mutant.role, PolicyName=mutant.policy, PolicyDocument=json.dumps(document)
         )
 
     def _cold(self, operation: str):
-        """Lets the function start anew: some things are read at the start only."""
-        self.world.emulator.client("lambda").update_function_configuration(
-            FunctionName=self.world.deployment.function(operation), Description=str(time.time_ns())
-        )
+        """Lets the function start anew, as with any other time-out: some things are read at the start only."""
+        functions, name = self.world.emulator.client("lambda"), self.world.deployment.function(operation)
+        timeout = functions.get_function_configuration(FunctionName=name)["Timeout"]
+        functions.update_function_configuration(FunctionName=name, Timeout=timeout)
 
     def _forget_messages(self, operation: str):
         """Empties the queue of a worker, which would see again what it could not do."""
@@ -165,15 +159,11 @@ def report(verdicts: list[Verdict]) -> str:
     undenied = [one for one in verdicts if one.noticed and not one.denied]
     lines = [f"{len(verdicts)} permissions taken away one by one, {len(survived)} of them unnoticed"]
     if survived:
-        lines += ["", "| function | unnoticed without | |", "| --- | --- | --- |"]
-        lines += [
-            f"| {one.mutant.operation} | {one.mutant.lost} | {'denied, and told nobody' if one.denied else 'not asked for'} |"
-            for one in survived
-        ]
+        lines += ["", "| function | nobody missed | |", "| --- | --- | --- |"]
+    for one in survived:
+        how = "denied, and nothing came of it" if one.denied else "not asked for"
+        lines.append(f"| {one.mutant.operation} | {one.mutant.lost} | {how} |")
     if undenied:
         lines += ["", "Noticed, but no denial was seen, so something else may have gone wrong:", ""]
-        lines += [f"- {one.mutant.operation} without {one.mutant.lost}: {one.noticed}" for one in undenied]
+    lines += [f"- {one.mutant.operation} without {one.mutant.lost}: {one.noticed}" for one in undenied]
     return "\n".join(lines)
-
-
-__all__ = ["Laboratory", "Refused", "mutants", "report", "tell"]

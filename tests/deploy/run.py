@@ -4,8 +4,10 @@ Everything is in target/deploy: archives, logs, and the virtual environment that
 """
 
 import argparse
+import contextlib
 import json
 import pathlib
+import signal
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import template as sam
 from deployment import build, deploy, package
 from emulator import Emulator
+from expressions import Dynalite, Recorder, examine
 from mutation import Laboratory, mutants, report, tell
 from scenes import SCENES, imported
 from world import Company, World
@@ -24,8 +27,10 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--profile", default="ci", help="the Cargo profile of the binaries; release is what is deployed")
     arguments.add_argument("--mutate", action="store_true", help="takes each permission from each role in turn")
+    arguments.add_argument("--engine", help="another DynamoDB, by its address or the folder that dynalite is in, that requests are put before")
     arguments.add_argument("functions", nargs="*", help="only these; all by default")
     chosen = arguments.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leaves the blocks, so that ministack is stopped
     imported()
     operations = list(sam.operations(sam.source(ROOT)).values())
     if missing := set(operations) ^ set(SCENES):
@@ -37,7 +42,14 @@ def main() -> int:
     archives = archive(folder, chosen.profile)
     clock.lap("binaries built and packed")
     filters = json.dumps(sam.pipe_filters(sam.source(ROOT)))
-    with Emulator(folder, {"PIPE_FILTERS": filters}) as emulator:
+    with contextlib.ExitStack() as ends:
+        environment = {"PIPE_FILTERS": filters}
+        recorder = ends.enter_context(Recorder()) if chosen.engine else None
+        if recorder:
+            environment["AWS_ENDPOINT_URL_DYNAMODB"] = recorder.url
+        emulator = ends.enter_context(Emulator(folder, environment))
+        if recorder:
+            recorder.upstream = emulator.url
         clock.lap("ministack started")
         world = World(deploy(emulator, ROOT, archives))
         clock.lap("stack created")
@@ -51,6 +63,15 @@ def main() -> int:
         if failed:
             print("\n".join(["", *failed, f"see {emulator.log_file}"]))
             return 1
+        if recorder:
+            engine = chosen.engine
+            if not engine.startswith("http"):
+                engine = ends.enter_context(Dynalite(engine))
+            malformed = examine(recorder.requests, engine, sam.table(sam.source(ROOT)))
+            clock.lap(f"{len(recorder.requests)} kinds of requests put before another engine")
+            if malformed:
+                print("malformed, says the other engine:", "", *malformed, sep="\n")
+                return 1
         if chosen.mutate:
             mutate(world, companies)
             clock.lap("permissions taken away")

@@ -1,14 +1,17 @@
-"""ministack, with two things that it lacks.
+"""ministack, with three things that it lacks.
 
 Whether a policy that names `dynamodb:LeadingKeys` allows a request depends on the partition keys in it. ministack
 evaluates conditions but does not say what these keys are, so it is told here, as AWS tells it: of each operation, and of
 each item of a transaction.
+
+A denial is written down, so that it is found even where a function makes nothing of it.
 
 A pipe's filter is ignored, so that its pattern is evaluated here, by ministack's own rules for events, which are the same
 on AWS.
 """
 
 import json
+import logging
 import os
 import re
 import sys
@@ -17,6 +20,7 @@ from ministack.core import iam_actions, iam_evaluator
 from ministack.services import eventbridge, pipes
 
 # The partition key of an index is named here because no request says it.
+DENIED = "DENIED"
 PARTITION_KEYS = {"by-expiry": "expiry_shard"}
 EQUALS = re.compile(r"([#\w]+)\s*=\s*(:\w+)")
 
@@ -75,7 +79,10 @@ def _enforce(original):
     def enforce(*args, resource_arn="*", service_context=None, **rest):
         if isinstance(resource_arn, Arn):
             service_context = {**(service_context or {}), "dynamodb:LeadingKeys": resource_arn.leading}
-        return original(*args, resource_arn=resource_arn, service_context=service_context, **rest)
+        denied = original(*args, resource_arn=resource_arn, service_context=service_context, **rest)
+        if denied is not None:
+            logging.getLogger("policies").warning("%s %s %s", DENIED, args[1:2], denied)
+        return denied
 
     return enforce
 

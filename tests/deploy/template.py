@@ -130,6 +130,11 @@ def _plain(template: dict) -> dict:
 ADAPTATIONS = [_routes, _sender, _numbers, _secrets, _plain]
 
 
+def table(template: dict) -> dict:
+    """The properties of the table."""
+    return next(one for one in template["Resources"].values() if one["Type"] == "AWS::DynamoDB::Table")["Properties"]
+
+
 def pipe_filters(template: dict) -> list[dict]:
     """What the pipe lets through: any of these patterns."""
     pipe = next(one for one in template["Resources"].values() if one["Type"] == "AWS::Pipes::Pipe")

@@ -27,6 +27,7 @@ def a_company_is_set_up_once(company: Company):
 def support_does_what_owners_cannot(company: Company):
     world, owner = company.world, company.owner
     ada = owner.colleague(products=company.products)
+    number = 30 + next(world.numbers) % 600
     for action, what in [
         ("set_class", {"user": ada.id, "class": "owner"}),
         ("set_class", {"user": ada.id, "class": "limited"}),
@@ -36,10 +37,10 @@ def support_does_what_owners_cannot(company: Company):
         ("set_email", {"user": ada.id, "email": world.address("countess")}),
         ("delete", {"user": ada.id}),
         ("restore", {"user": ada.id}),
-        ("set_policy", {"policy": {"owner_demotion": "co_owner"}}),
-        ("set_seats", {"product": company.products[0], "seats": 2000}),
+        ("set_policy", {"policy": {"owner_demotion": "co_owner", "invitation_ttl_hours": number}}),
+        ("set_seats", {"product": company.products[0], "seats": 1000 + number}),
         ("add_product", {"product": {"name": world.unique("App"), "seats": 5, "links": []}}),
-        ("set_limits", {"invitations_per_day": 50_000}),
+        ("set_limits", {"invitations_per_day": 50_000 + number}),
     ]:
         expect(action, company.support(action, **what).get("operation") is not None, True)
     grace = owner.invited()

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 
 from scenes import expect, scene
 from world import Company
@@ -11,8 +12,10 @@ def _file(company: Company) -> tuple[str, list[str]]:
     world = company.world
     group = company.owner.post("/v1/groups", {"kind": "fleet", "name": world.unique("Fleet")}, 201)["name"]
     ids = [world.unique("D") for _ in range(3)]
-    rows = [f"{one},{one.lower()}@people.example,Ann,{group},{company.products[0]}" for one in ids]
-    return "External ID,Email,First Name,Groups,Products\n" + "\n".join(rows) + "\n", ids
+    account = {"kind": "client", "name": world.unique("Wheels"), "holder": {"kind": "consumer"}}
+    account = company.owner.post("/v1/accounts", account, 201)["id"]
+    rows = [f"{one},{one.lower()}@people.example,Ann,{group},{company.products[0]},{account}" for one in ids]
+    return "External ID,Email,First Name,Groups,Products,Account\n" + "\n".join(rows) + "\n", ids
 
 
 def begun(company: Company, content: str) -> dict:
@@ -59,12 +62,16 @@ def a_file_is_looked_at_and_imported(company: Company):
     expect("the report", outcomes(company, done["report_url"]), ["created"] * 3)
     user = owner.get(f"/v1/users?external_id={ids[0]}")["users"][0]
     expect("the user", (user["first_name"], len(user["licences"])), ("Ann", 1))
-    again = begun(company, content.replace("Ann", "Anne", 1) + "D-no,no address,,,\n")
+    # Another name, another address, and one that is none.
+    mended = content.replace("Ann", "Anne", 1).replace("@people", "@colleagues", 1)
+    again = begun(company, mended + "D-no,no address,,,,\n")
     done = committed(company, again)
     expect("the import", done["state"], "done_with_errors")
     expect("the report", outcomes(company, done["report_url"]), ["updated", "unchanged", "unchanged", "refused"])
+    key = {"Idempotency_Key": company.world.unique("cancel")}
+    owner.post(f"/v1/imports/{again['id']}/cancel", {}, 409, **key)
     cancelled = begun(company, content)
-    owner.post(f"/v1/imports/{cancelled['id']}/cancel", Idempotency_Key=company.world.unique("cancel"))
+    owner.post(f"/v1/imports/{cancelled['id']}/cancel", {}, **key)
     expect("the newest", owner.get("/v1/imports")["imports"][0]["state"], "cancelled")
 
 
@@ -72,6 +79,17 @@ def a_file_is_looked_at_and_imported(company: Company):
 def a_file_that_is_none_is_told_of(company: Company):
     invalid = begun(company, "")
     expect("the import", invalid["state"], "invalid")
+
+
+@scene("import")
+def a_file_that_is_gone_is_told_of(company: Company):
+    started = company.owner.post("/v1/imports", {"file_name": "users.csv"}, 201)
+    key = f"uploads/{company.tenant}/{started['id']}.csv"
+    sqs = company.world.emulator.client("sqs")
+    queue = company.world.deployment.physical["ImportQueue"]
+    event = {"detail": {"object": {"key": key, "sequencer": "1"}}}
+    sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(event))
+    expect("the import", settled(company, started["id"], "uploading", "checking")["state"], "invalid")
 
 
 @scene("import")
@@ -105,7 +123,7 @@ def the_list_and_the_trail_are_exported(company: Company):
     owner.vehicle(account=account, groups=[group], products=company.products)
     columns = ["external_id", "groups", "licences", "account", "roles"]
     for form in [{"format": "csv", "columns": columns}, {"format": "xlsx"}, {"format": "csv", "of": "audit"}]:
-        started = owner.post("/v1/exports", form, 202, Idempotency_Key=world.unique("export"))
+        started = owner.mended("/v1/exports", form, 202, wrong={"format": "pdf"})
 
         def ended(path=f"/v1/exports/{started['id']}"):
             export = owner.get(path)

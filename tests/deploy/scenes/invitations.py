@@ -21,9 +21,7 @@ def a_client_is_invited_into_a_new_account(company: Company):
     group = owner.post("/v1/groups", {"kind": "tag", "name": world.unique("Tag")}, 201)["id"]
     client = {"email": world.address("client"), "groups": [group], "products": company.products}
     account = {"kind": "client", "name": world.unique("Wheels"), "holder": {"kind": "consumer"}}
-    key = {"Idempotency_Key": world.unique("invite")}
-    for _ in range(2):
-        invited = owner.post("/v1/invitations", {"person": client, "account": account}, 201, **key)
+    invited = owner.mended("/v1/invitations", {"person": client, "account": account}, 201)
     employee = {"email": world.address("employee"), "external_id": world.unique("E")}
     below = {"kind": "employee", "parent": invited["account"], "name": world.unique("Dora")}
     owner.post("/v1/invitations", {"person": employee, "account": below}, 201)
@@ -35,10 +33,7 @@ def an_invitation_is_sent_again(company: Company):
     world, owner = company.world, company.owner
     ada = owner.invited()
     world.link(ada["email"], "activate")
-    key = {"Idempotency_Key": world.unique("resend")}
-    for _ in range(2):
-        again = owner.post("/v1/invitations/resend", {"users": [ada["id"]]}, **key)
-        expect("the invitation", again["done"], 1)
+    owner.bulk("/v1/invitations/resend", ada["id"])
     world.link(ada["email"], "activate", after=1)
 
 
@@ -47,8 +42,5 @@ def an_invitation_is_taken_back(company: Company):
     world, owner = company.world, company.owner
     ada = owner.invited()
     token = world.link(ada["email"], "activate")
-    key = {"Idempotency_Key": world.unique("revoke")}
-    for _ in range(2):
-        revoked = owner.post("/v1/invitations/revoke", {"users": [ada["id"]]}, **key)
-        expect("the invitation", revoked["done"], 1)
+    owner.bulk("/v1/invitations/revoke", ada["id"])
     expect("the link", world.call("POST", "/v1/activations/check", {"token": token})["state"], "revoked")

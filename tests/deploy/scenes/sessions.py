@@ -32,7 +32,8 @@ def somebody_new_activates(company: Company):
     token = world.link(ada["email"], "activate", after=1)
     expect("the first link", world.call("POST", "/v1/activations/check", {"token": first})["state"], "replaced")
     accept = {"token": token, "username": world.unique("ada"), "password": PASSWORD}
-    activated = world.call("POST", "/v1/activations", accept, Idempotency_Key=world.unique("accept"))
+    wrong = {"token": token, "username": accept["username"], "password": "short"}
+    activated = owner.mended("/v1/activations", accept, wrong=wrong)
     expect("the apps", [len(app["code"]) for app in activated["apps"]], [19])
     expect("the user", owner.show(ada["id"])["status"], "active")
 

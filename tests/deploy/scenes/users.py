@@ -31,11 +31,9 @@ def users_are_added(company: Company):
         "products": company.products,
         "invite": True,
     }
-    key = {"Idempotency_Key": world.unique("add")}
-    added = owner.post("/v1/users", form, 201, **key)
-    expect("the retry", owner.post("/v1/users", form, 201, **key)["id"], added["id"])
+    taken = {"external_id": owner.vehicle()["external_id"]}
+    added = owner.mended("/v1/users", form, 201, refused=409, wrong=taken)
     expect("her licences", len(added["licences"]), 2)
-    owner.post("/v1/users", {"external_id": form["external_id"]}, 409)
     owner.vehicle(account=_account(company))
     world.mail(form["email"], "activate")
 
@@ -101,7 +99,7 @@ def users_are_deleted_and_restored(company: Company):
     grace = owner.invited(account=_account(company))
     trucks = [owner.vehicle(products=company.products)["id"] for _ in range(3)]
     confirm = {"confirm": ada.email.upper()}
-    gone = owner.post(f"/v1/users/{ada.id}/delete", confirm, Idempotency_Key=company.world.unique("delete"))
+    gone = owner.mended(f"/v1/users/{ada.id}/delete", confirm, wrong={"confirm": "somebody else"})
     expect("her state", gone["status"], "deleted")
     company.world.call("POST", "/v1/sessions", {"login": ada.email, "password": "correct horse battery staple"}, 401)
     owner.bulk("/v1/users/delete", grace["id"], *trucks, confirm=4)
