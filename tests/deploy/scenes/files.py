@@ -108,7 +108,7 @@ def a_dropped_file_is_imported_at_once(company: Company):
         return next((found for found in imports if found["file_name"] == f"{name}.csv"), None)
 
     found = world.wait("the dropped file", listed)
-    done = settled(company, found["id"], "checking", "ready", "importing")
+    done = settled(company, found["id"], "uploading", "checking", "ready", "importing")
     expect("the import", done["state"], "done")
     world.mail(f"{one.lower()}@people.example", "activate")
 
