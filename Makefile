@@ -1,5 +1,6 @@
 # Everything that is done with Muster; `make run` and `make test` do all the set-up themselves.
-.PHONY: run console test lint test-console test-api e2e lighthouse screenshots check check-infra deploy undeploy requeue costs openapi bench
+.PHONY: run console test lint test-console test-api test-deploy test-expressions e2e lighthouse screenshots check check-infra \
+	deploy undeploy requeue costs openapi bench
 
 # What the console is built from, and what it is built into.
 CONSOLE_SOURCES := $(shell find console/src console/public console/scripts -type f -not -name schema.d.ts 2>/dev/null) \
@@ -108,3 +109,25 @@ bench:
 	cargo bench --locked --package muster-tests --bench calls
 	cargo bench --locked --package muster-tests --bench import -- $(ARGS)
 	cargo bench --locked --package muster-tests --bench check
+
+# The template deployed to an AWS that is not ours (ministack, from PyPI), with the functions' binaries and every call
+# authorised, and the main job done with it by clients that are not ours. ARGS=--mutate takes each permission from each role
+# in turn and says which nobody missed; ARGS="--profile release" deploys what AWS gets; names of functions choose some.
+DEPLOY := target/deploy
+test-deploy: $(DEPLOY)/venv/.installed
+	$(DEPLOY)/venv/bin/python tests/deploy/run.py $(ARGS)
+
+# The same, and each kind of request that it makes of the table put before another engine, which says what is malformed:
+# dynalite, from npm, or whatever DynamoDB answers at ENGINE.
+ENGINE := $(DEPLOY)/engine
+test-expressions: $(DEPLOY)/venv/.installed $(if $(findstring $(DEPLOY)/engine,$(ENGINE)),$(DEPLOY)/engine/.installed)
+	$(DEPLOY)/venv/bin/python tests/deploy/run.py --engine $(ENGINE) $(ARGS)
+
+$(DEPLOY)/venv/.installed: tests/deploy/requirements.txt
+	python3 -m venv $(DEPLOY)/venv
+	$(DEPLOY)/venv/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+$(DEPLOY)/engine/.installed:
+	npm install --silent --no-audit --no-fund --prefix $(DEPLOY)/engine dynalite@4.0.0
+	touch $@

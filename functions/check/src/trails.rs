@@ -18,7 +18,7 @@ impl Check<'_> {
     /// all are verified.
     pub async fn trails(
         &self,
-        trusted: &Trusted<'_>,
+        trusted: &Trusted,
         at: &mut Trails,
         report: &mut Report,
     ) -> Result<bool, Internal> {
@@ -49,7 +49,7 @@ impl Check<'_> {
     /// Verifies the trail of one company; whether to its end.
     async fn trail(
         &self,
-        trusted: &Trusted<'_>,
+        trusted: &Trusted,
         registration: &Registration,
         at: &mut Trails,
         report: &mut Report,

@@ -37,7 +37,7 @@ pub struct Verified {
 /// When the table cannot be read.
 pub async fn verify_trail(
     store: &Store,
-    trusted: &Trusted<'_>,
+    trusted: &Trusted,
     registration: &Registration,
     after: String,
     to: Timestamp,

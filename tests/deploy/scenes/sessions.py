@@ -1,0 +1,54 @@
+"""Signing in, and activation."""
+
+from scenes import expect, scene
+from world import PASSWORD, Company
+
+
+@scene("sign-in")
+def a_session_from_sign_in_to_sign_out(company: Company):
+    world, owner = company.world, company.owner
+    ada = owner.colleague()
+    wrong = {"login": ada.email, "password": "wrong horse battery staple"}
+    world.call("POST", "/v1/sessions", wrong, 401)
+    session = world.sign_in(ada.email.split("@")[0]).session
+    expect("the user", session["user"], ada.id)
+    refreshed = world.call("POST", "/v1/sessions/refresh", {"refresh_token": session["refresh_token"]})
+    token = refreshed["access_token"]
+    tenants = world.call("GET", "/v1/sessions/tenants", token=token)["tenants"]
+    expect("her companies", [one["id"] for one in tenants], [company.tenant])
+    switched = world.call("POST", "/v1/sessions/switch", {"tenant": company.tenant}, token=token)
+    world.call("DELETE", "/v1/sessions/current", status=204, token=switched["access_token"])
+    world.call("POST", "/v1/sessions/refresh", {"refresh_token": switched["refresh_token"]}, 401)
+    expect("the keys", len(world.call("GET", "/v1/jwks.json")["keys"]), 1)
+
+
+@scene("activate")
+def somebody_new_activates(company: Company):
+    world, owner = company.world, company.owner
+    ada = owner.invited(products=company.products[:1])
+    first = world.link(ada["email"], "activate")
+    expect("the link", world.call("POST", "/v1/activations/check", {"token": first})["state"], "valid")
+    world.call("POST", "/v1/activations/renew", {"token": first}, 202, Idempotency_Key=world.unique("renew"))
+    token = world.link(ada["email"], "activate", after=1)
+    expect("the first link", world.call("POST", "/v1/activations/check", {"token": first})["state"], "replaced")
+    accept = {"token": token, "username": world.unique("ada"), "password": PASSWORD}
+    wrong = {"token": token, "username": accept["username"], "password": "short"}
+    activated = owner.mended("/v1/activations", accept, wrong=wrong)
+    expect("the apps", [len(app["code"]) for app in activated["apps"]], [19])
+    expect("the user", owner.show(ada["id"])["status"], "active")
+
+
+@scene("activate")
+def somebody_with_a_password_joins(company: Company):
+    world = company.world
+    ada = company.owner.colleague()
+    other = world.company("other")
+    user = other.owner.add(email=ada.email, invite=True)
+    token = world.link(ada.email, "activate", after=1)
+    expect("her password", world.call("POST", "/v1/activations/check", {"token": token})["has_password"], True)
+    wrong = {"token": token, "password": "wrong horse battery staple"}
+    world.call("POST", "/v1/activations", wrong, 401)
+    world.call("POST", "/v1/activations", {"token": token, "password": PASSWORD})
+    expect("the user", other.owner.show(user["id"])["status"], "active")
+    choices = world.call("POST", "/v1/sessions", {"login": ada.email, "password": PASSWORD})
+    expect("her companies", {one["id"] for one in choices["tenants"]}, {company.tenant, other.tenant})
