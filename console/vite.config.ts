@@ -9,11 +9,10 @@ const groups = [
   { name: 'forms', test: /\/src\/(ui\/(Field|TextInput|Notice|faults|CopyButton)|shell\/DoorHead)\b/, priority: 2 },
   {
     name: 'session',
-    test: /\/src\/(ui\/(?!VirtualTable)|i18n\/words)|\/@tanstack\/svelte-query\//,
-    minShareCount: 4,
+    test: /\/src\/(ui\/(?!VirtualTable|NewPassword|strength)|i18n\/words|pages\/users\/UserStatus)|\/@tanstack\/svelte-query\//,
+    minShareCount: 3,
     priority: 1,
   },
-  { name: 'lists', test: /\/src\/(ui\/(VirtualTable|FilterChip|SearchFilterChip)|pages\/users\/UserStatus)\b/ },
 ];
 
 export default defineConfig({
@@ -24,8 +23,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     manifest: true,
-    // Few files, as each costs a phone a round trip: what all pages need, what forms need, what most pages of a session
-    // need, and what lists need.
+    // Few files, as each costs a phone a round trip: what all pages need, what forms need, what pages of a session need.
     rolldownOptions: { output: { codeSplitting: { groups } } },
   },
   server: { proxy: { '/v1': api, '/local': api } },

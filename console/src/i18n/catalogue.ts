@@ -66,7 +66,7 @@ export function catalogue<const English extends Record<string, Message>>(
   const texts: Record<Language, Record<string, Message>> = { en, de };
   const t = (key: keyof English, values?: Record<string, string | number>): string => {
     const message = texts[locale.language][key as string] ?? '';
-    return fill(message, values ?? {}, locale.tag);
+    return values || typeof message !== 'string' ? fill(message, values ?? {}, locale.tag) : message;
   };
   return Object.assign(t, { texts }) as Texts<English>;
 }
