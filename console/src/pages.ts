@@ -10,6 +10,14 @@ export interface PageProps {
   params: Params;
 }
 
+/** What a page's file has. */
+export interface PageModule {
+  // Whatever props it names: a page that needs no parameters takes none.
+  default: Component<any>;
+  /** Asks for what it will read first, for an address with this query: as soon as there is a token. */
+  preload?: (query: URLSearchParams) => void;
+}
+
 type TitleKey = Extract<Parameters<typeof common>[0], `nav.${string}` | `title.${string}`>;
 
 export interface Page {
@@ -25,8 +33,7 @@ export interface Page {
   icon?: IconName;
   /** Works without a session, and has no navigation around it. */
   open?: true;
-  // Whatever props it names: a page that needs no parameters takes none.
-  load: () => Promise<{ default: Component<any> }>;
+  load: () => Promise<PageModule>;
 }
 
 /** Whether the page is for whoever is signed in. */

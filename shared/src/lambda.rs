@@ -3,11 +3,16 @@
 use std::sync::Arc;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
+use lambda_http::http::header::ETAG;
+use lambda_http::http::{Extensions, HeaderMap, StatusCode, Version};
 use lambda_http::request::LambdaRequest;
-use lambda_http::tower::Service;
+use lambda_http::tower::{Layer, Service};
 use lambda_http::{Adapter, BoxFuture, LambdaEvent, service_fn};
 use serde::Deserialize;
 use serde_json::Value;
+use tower_http::CompressionLevel;
+use tower_http::compression::predicate::SizeAbove;
+use tower_http::compression::{CompressionLayer, Predicate};
 use tracing::Instrument;
 
 use crate::clock::Clock;
@@ -81,9 +86,9 @@ impl Function {
         match self.entry {
             Entry::Http(handle) => {
                 let request: LambdaRequest = serde_json::from_value(event)?;
-                let mut service = Adapter::from(service_fn(|request| {
+                let mut service = Adapter::from(compression().layer(service_fn(|request| {
                     answer(ctx, self.name, handle, request)
-                }));
+                })));
                 let Ok(response) = service
                     .call(LambdaEvent::new(request, lambda_http::Context::default()))
                     .await;
@@ -101,6 +106,16 @@ impl Function {
             }
         }
     }
+}
+
+/// Compresses answers of more than a packet for whoever takes that: nothing in front of the functions does. A strong entity
+/// tag is of one sequence of bytes, so what has one stays as it is.
+fn compression() -> CompressionLayer<impl Predicate> {
+    let untagged =
+        |_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions| !headers.contains_key(ETAG);
+    CompressionLayer::new()
+        .quality(CompressionLevel::Fastest)
+        .compress_when(SizeAbove::new(1_400).and(untagged))
 }
 
 /// Answers a request; every error becomes a problem here, and nowhere else.
@@ -178,9 +193,9 @@ pub fn serve(function: &'static Function) -> Result<(), lambda_runtime::Error> {
         let ctx = Arc::new(Context::connect(Config::from_env()?, Clock::System).await?);
         match function.entry {
             Entry::Http(handle) => {
-                lambda_http::run(service_fn(|request| {
+                lambda_http::run(compression().layer(service_fn(|request| {
                     answer(&ctx, function.name, handle, request)
-                }))
+                })))
                 .await
             }
             Entry::Queue(_) | Entry::Event(_) => {

@@ -162,14 +162,18 @@ class Session {
   }
 
   async #enter(): Promise<void> {
-    const companies = (token: string) => jsonRequest('GET', '/v1/sessions/tenants', undefined, token);
-    const [, { tenants }] = await Promise.all([
-      this.reload(),
-      this.#asCaller(companies).then((response) => read<Schemas['TenantChoices']>(response)),
-    ]);
-    this.companies = tenants;
+    // Pages go by who it is; what the company is called may be told later.
+    await Promise.all([this.reload().then(() => this.#entered()), this.#readCompanies()]);
+  }
+
+  #entered(): void {
     this.lost = false;
     this.state = 'in';
+  }
+
+  async #readCompanies(): Promise<void> {
+    const request = (token: string) => jsonRequest('GET', '/v1/sessions/tenants', undefined, token);
+    this.companies = (await read<Schemas['TenantChoices']>(await this.#asCaller(request))).tenants;
   }
 
   /** Sends a request with the access token; with a fresh one if it has ended. Whoever has the turn refreshes within it. */

@@ -2,7 +2,7 @@
 // language, a placeholder that is not filled and a key that does not exist are compile errors.
 import { locale, type Language } from './locale.svelte';
 
-/** A text by number, as Intl.PluralRules sorts them; `{n}` is the number. */
+/** A text by number; `{n}` is the number. */
 export interface Plural {
   one: string;
   other: string;
@@ -33,31 +33,27 @@ export interface Texts<English extends Record<string, Message>> {
   readonly texts: Record<Language, Record<string, Message>>;
 }
 
-const plurals = new Map<string, Intl.PluralRules>();
 const numbers = new Map<string, Intl.NumberFormat>();
 
-function kept<T>(map: Map<string, T>, tag: string, make: () => T): T {
-  const known = map.get(tag) ?? make();
-  map.set(tag, known);
-  return known;
+function numberOf(value: number, tag: string): string {
+  // Written as they are everywhere, so that most pages need no Intl, which takes a phone long to load.
+  if (Number.isInteger(value) && value >= 0 && value < 1_000) return `${value}`;
+  const format = numbers.get(tag) ?? new Intl.NumberFormat(tag);
+  numbers.set(tag, format);
+  return format.format(value);
 }
 
 /** A text with its placeholders filled; numbers are written as the locale does. */
 export function fill(
   message: Message,
   values: Record<string, string | number>,
-  language: Language,
   tag: string,
 ): string {
-  let text: string;
-  if (typeof message === 'string') text = message;
-  else {
-    const rules = kept(plurals, language, () => new Intl.PluralRules(language));
-    text = rules.select(Number(values['n'])) === 'one' ? message.one : message.other;
-  }
+  // Of whole numbers 1 alone is singular, in English and in German.
+  const text = typeof message === 'string' ? message : values['n'] === 1 ? message.one : message.other;
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
     const value = values[name];
-    if (typeof value === 'number') return kept(numbers, tag, () => new Intl.NumberFormat(tag)).format(value);
+    if (typeof value === 'number') return numberOf(value, tag);
     return value ?? whole;
   });
 }
@@ -70,7 +66,7 @@ export function catalogue<const English extends Record<string, Message>>(
   const texts: Record<Language, Record<string, Message>> = { en, de };
   const t = (key: keyof English, values?: Record<string, string | number>): string => {
     const message = texts[locale.language][key as string] ?? '';
-    return fill(message, values ?? {}, locale.language, locale.tag);
+    return values || typeof message !== 'string' ? fill(message, values ?? {}, locale.tag) : message;
   };
   return Object.assign(t, { texts }) as Texts<English>;
 }

@@ -80,6 +80,7 @@ pub fn routes(parts: Arc<LocalApi>) -> Router {
 /// A page of the local stack's own.
 pub fn page(name: &str, values: PageValue) -> Response {
     let mut pages = Environment::new();
+    pages.add_filter("in_words", in_words);
     let added = [
         ("base.html", include_str!("pages/base.html")),
         ("start.html", include_str!("pages/start.html")),
@@ -99,6 +100,14 @@ pub fn page(name: &str, values: PageValue) -> Response {
             Problem::internal().into_response()
         }
     }
+}
+
+/// A moment as people write it: `3 March 2026, 08:00 UTC`.
+fn in_words(moment: &str) -> String {
+    moment.parse::<Timestamp>().map_or_else(
+        |_| moment.to_owned(),
+        |moment| moment.strftime("%-d %B %Y, %H:%M UTC").to_string(),
+    )
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {

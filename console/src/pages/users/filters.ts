@@ -91,6 +91,12 @@ export function queryOf(filter: Filter, search: Search): Query {
   return text === '' ? filter : { ...filter, [search.by]: text };
 }
 
+/** The first page of the list, by its key: asked for as everything is, and read anew when anything about users changes. */
+export const firstPage = (query: Query) => ({
+  queryKey: ['users', 'list', query],
+  queryFn: ({ signal }: { signal: AbortSignal }) => readUsers(query, undefined, signal),
+});
+
 /** The most that the API gives at a time. */
 const PAGE = 200;
 

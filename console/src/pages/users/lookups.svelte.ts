@@ -1,6 +1,6 @@
 // The names behind the ids in the list: of roles, products, and as many groups as most companies have.
 import { createQuery } from '@tanstack/svelte-query';
-import { api, ok, reads, type Product, type Schemas } from '../../api';
+import { api, ok, queryClient, reads, type Product, type Schemas } from '../../api';
 import { roleName, words } from '../../i18n/words';
 import { Name } from '../../ui/names.svelte';
 import type { Filter } from './filters';
@@ -8,17 +8,24 @@ import type { Filter } from './filters';
 /** How long names are taken for right without asking. */
 const KEPT_MS = 60_000;
 
+const roles = () => ({ ...reads.roles(), staleTime: KEPT_MS });
+const groups = () => ({
+  queryKey: ['groups', 'first'],
+  queryFn: () => ok(api.GET('/v1/groups', { params: { query: { limit: 200 } } })),
+  staleTime: KEPT_MS,
+});
+
+/** Asks for all of them. */
+export function preloadNames(): void {
+  void queryClient.prefetchQuery(roles());
+  void queryClient.prefetchQuery(reads.products());
+  void queryClient.prefetchQuery(groups());
+}
+
 export class Lookups {
-  readonly #roles = createQuery(() => ({
-    ...reads.roles(),
-    staleTime: KEPT_MS,
-  }));
+  readonly #roles = createQuery(roles);
   readonly #products = createQuery(reads.products);
-  readonly #groups = createQuery(() => ({
-    queryKey: ['groups', 'first'],
-    queryFn: () => ok(api.GET('/v1/groups', { params: { query: { limit: 200 } } })),
-    staleTime: KEPT_MS,
-  }));
+  readonly #groups = createQuery(groups);
 
   readonly roles: readonly Schemas['Role'][] = $derived(this.#roles.data?.roles ?? []);
   readonly products: readonly Product[] = $derived(this.#products.data?.products ?? []);
