@@ -1,6 +1,6 @@
 # Everything that is done with Muster; `make run` and `make test` do all the set-up themselves.
-.PHONY: run console test lint test-console test-api test-deploy test-expressions e2e lighthouse screenshots check check-infra \
-	deploy undeploy requeue costs openapi bench
+.PHONY: run functions console test lint test-console test-api test-deploy test-expressions e2e lighthouse screenshots check \
+	check-infra deploy undeploy requeue costs openapi bench
 
 # What the console is built from, and what it is built into.
 CONSOLE_SOURCES := $(shell find console/src console/public console/scripts -type f -not -name schema.d.ts 2>/dev/null) \
@@ -12,13 +12,20 @@ INFRA_VENV := target/infra-venv
 INFRA_TOOLS := $(INFRA_VENV)/.installed
 # What asks the API, likewise.
 API_TOOLS := target/api-tools/installed
+# Where cargo puts what it builds.
+TARGET = "$$(cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')"
 # Names the local stack that the tests of browser and API start.
-WITH_LOCAL = MUSTER_LOCAL="$$(cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/ci/muster-local"
+WITH_LOCAL = MUSTER_LOCAL=$(TARGET)/ci/muster-local
 
 # The local stack: console, API, mails, S3 and all functions in one process. ARGS="--memory --listen 127.0.0.1:0" and the
-# like. Without Node.js it starts all the same, and says how to get the console.
-run: $(if $(shell command -v npm),console)
-	cargo run --locked --package muster-local --bin muster-local -- $(ARGS)
+# like; with --spawn the functions are processes of their own, and what is built and run of them is what is deployed. Without
+# Node.js it starts all the same, and says how to get the console.
+run: $(if $(shell command -v npm),console) $(if $(filter --spawn,$(ARGS)),functions)
+	cargo run --locked --package muster-local --bin muster-local -- $(patsubst --spawn,--spawn=$(TARGET)/release,$(ARGS))
+
+# The functions as they are deployed, but for the architecture.
+functions:
+	cargo build --locked --release --bins $(addprefix --package ,$(notdir $(wildcard functions/*)))
 
 # The console, in console/dist; needs Node.js 20.19 or newer.
 console: $(CONSOLE_BUILT)

@@ -1,5 +1,7 @@
 //! The configuration of a function; the only place that reads the environment.
 
+use std::path::PathBuf;
+
 /// What a function is told about its surroundings.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -69,6 +71,12 @@ impl Config {
 #[must_use]
 pub fn log_filter() -> String {
     optional("LOG").unwrap_or_else(|| "info".to_owned())
+}
+
+/// The file that tells the time, where the local stack runs a function as a process; on AWS nobody sets `CLOCK_FILE`.
+#[must_use]
+pub fn clock_file() -> Option<PathBuf> {
+    optional("CLOCK_FILE").map(PathBuf::from)
 }
 
 #[expect(

@@ -190,7 +190,8 @@ pub fn serve(function: &'static Function) -> Result<(), lambda_runtime::Error> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let ctx = Arc::new(Context::connect(Config::from_env()?, Clock::System).await?);
+        let clock = config::clock_file().map_or(Clock::System, Clock::Told);
+        let ctx = Arc::new(Context::connect(Config::from_env()?, clock).await?);
         match function.entry {
             Entry::Http(handle) => {
                 lambda_http::run(compression().layer(service_fn(|request| {

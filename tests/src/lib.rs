@@ -1,5 +1,6 @@
 //! What the end-to-end tests, the API document and the benchmarks are made of.
 #![expect(clippy::panic, reason = "a test that cannot go on says so")]
 
+pub mod binaries;
 pub mod openapi;
 pub mod world;

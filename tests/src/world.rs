@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use muster_local::{Mail, Options, Stack};
+use muster_local::{Mail, Options, Spawn, Stack};
 use muster_shared::clock::Clock;
 use muster_shared::domain::id::{AccountId, GroupId, RoleId, Seed};
 use muster_shared::lambda::Function;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
+
+use crate::binaries;
 
 /// The password of everybody in the tests.
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -139,6 +141,22 @@ impl World {
     /// When it does not start.
     pub async fn start() -> Self {
         Self::with(|options| options).await
+    }
+
+    /// The same with functions that are processes of their own.
+    ///
+    /// # Panics
+    /// When their binaries cannot be built, or it does not start.
+    pub async fn spawned() -> Self {
+        let spawn = Spawn {
+            folder: binaries::built(),
+            log: "warn".to_owned(),
+        };
+        Self::with(|options| Options {
+            spawn: Some(spawn),
+            ..options
+        })
+        .await
     }
 
     /// A stack started otherwise.

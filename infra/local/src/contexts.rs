@@ -40,7 +40,10 @@ pub async fn connect(
 }
 
 /// What `Config::from_env` would read on AWS.
-fn config(function: &Function, endpoints: &Local, meter: bool) -> Result<Config, StackError> {
+///
+/// # Errors
+/// When the template sets too little.
+pub fn config(function: &Function, endpoints: &Local, meter: bool) -> Result<Config, StackError> {
     let optional = |name: &str| function.environment.get(name).cloned();
     let required = |variable| {
         optional(variable).ok_or_else(|| StackError::Environment {

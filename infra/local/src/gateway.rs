@@ -24,7 +24,7 @@ use crate::template::Template;
 /// What API Gateway takes as a body.
 const LARGEST_BODY: usize = 10 * 1024 * 1024;
 /// What Lambda takes as an event or an answer.
-const LARGEST_EVENT: usize = 6 * 1024 * 1024;
+pub const LARGEST_EVENT: usize = 6 * 1024 * 1024;
 
 /// The gateway.
 #[derive(Debug)]

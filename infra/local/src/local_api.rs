@@ -288,8 +288,7 @@ async fn move_clock(State(local): Local, body: Bytes) -> Result<Json<Value>, Pro
             "This stack runs by the machine's own clock.",
         ));
     }
-    local.clock.advance(by);
-    local.schedules.run_due().await;
+    local.schedules.advance(by).await;
     Ok(Json(json!({ "now": local.clock.now() })))
 }
 

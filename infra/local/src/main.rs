@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use muster_local::{Options, Stack, functions, start};
+use muster_local::{Options, Spawn, Stack, functions, start};
 use muster_shared::clock::Clock;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -32,6 +32,10 @@ struct Arguments {
     /// The folder of the built console, by default where `make console` puts it
     #[arg(long, value_name = "DIR")]
     console: Option<PathBuf>,
+    /// Run each function as a process of its own: its binary, as it is deployed, from DIR, by default where this program is
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
+    #[expect(clippy::option_option, reason = "a flag whose value may be left out")]
+    spawn: Option<Option<PathBuf>>,
     /// What to log, for example `info` or `warn,muster_shared=debug`
     #[arg(long, value_name = "FILTER", default_value = "warn,dynoxide=error")]
     log: String,
@@ -59,6 +63,13 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         signal(SignalKind::interrupt())?,
         signal(SignalKind::terminate())?,
     );
+    let spawn = match arguments.spawn {
+        None => None,
+        Some(folder) => Some(Spawn {
+            folder: folder.map_or_else(beside_this_program, Ok)?,
+            log: arguments.log,
+        }),
+    };
     let defaults = Options::default();
     let options = Options {
         listen: arguments.listen,
@@ -69,6 +80,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
             .console
             .unwrap_or_else(|| defaults.console.clone()),
         ready_file: arguments.ready_file,
+        spawn,
         ..defaults
     };
     let has_console = options.console.join("index.html").exists();
@@ -80,6 +92,12 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     }
     stack.shutdown().await;
     Ok(())
+}
+
+fn beside_this_program() -> io::Result<PathBuf> {
+    let mut program = std::env::current_exe()?;
+    program.pop();
+    Ok(program)
 }
 
 fn welcome(stack: &Stack, has_console: bool) -> io::Result<()> {

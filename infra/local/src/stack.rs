@@ -19,7 +19,6 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::cloudformation::TemplateError;
 use crate::console::{self, Console};
-use crate::contexts;
 use crate::data_dir::{DataDir, DataDirError, write_whole};
 use crate::demo::{Demo, DemoError};
 use crate::dynamodb::{Dynamo, DynamoError};
@@ -53,10 +52,21 @@ pub struct Options {
     pub console: PathBuf,
     /// Where to write, once the stack answers, how to reach it.
     pub ready_file: Option<PathBuf>,
+    /// Whether functions run as processes of their own; else they run in this one.
+    pub spawn: Option<Spawn>,
     /// Whether every answer says what it consumed of the table's capacity.
     pub meter: bool,
     /// Whether to remember every message, so that all can be sent again; for tests, because it grows.
     pub keep_history: bool,
+}
+
+/// How to run functions as processes.
+#[derive(Debug, Clone)]
+pub struct Spawn {
+    /// The folder of their binaries, each called as the function.
+    pub folder: PathBuf,
+    /// What they log, to where this process writes its errors; for example `info`.
+    pub log: String,
 }
 
 impl Default for Options {
@@ -69,6 +79,7 @@ impl Default for Options {
             clock: Clock::shifted(),
             console: console::built(),
             ready_file: None,
+            spawn: None,
             meter: false,
             keep_history: false,
         }
@@ -97,6 +108,14 @@ pub enum StackError {
     /// The template wires functions whose code is not there.
     #[error("the template has functions without code: {}", .0.join(", "))]
     NoCode(Vec<String>),
+    /// The template wires functions whose binaries are not there.
+    #[error("{} has no binary of {}; `make functions` builds them for release", .folder.display(), .functions.join(", "))]
+    NoBinaries {
+        /// Where they were looked for.
+        folder: PathBuf,
+        /// The functions.
+        functions: Vec<String>,
+    },
     /// A function's environment lacks what every function needs.
     #[error("the template sets no {variable} for {function}")]
     Environment {
@@ -157,7 +176,10 @@ pub async fn start(options: Options, code: &[&'static Function]) -> Result<Stack
     let (listener, url) = listen(options.listen).await?;
     let clock = options.clock.clone();
     let data = DataDir::open(options.data.as_deref())?;
-    let parameters = BTreeMap::from([("BaseUrl", url.clone()), ("Sender", SENDER.to_owned())]);
+    let mut parameters = BTreeMap::from([("BaseUrl", url.clone()), ("Sender", SENDER.to_owned())]);
+    if let Some(spawn) = &options.spawn {
+        parameters.insert("LogFilter", spawn.log.clone());
+    }
     let mut template = Template::parse(DEPLOYED, &parameters)?;
     let mut tasks = JoinSet::new();
     let services = Services::start(
@@ -176,10 +198,9 @@ pub async fn start(options: Options, code: &[&'static Function]) -> Result<Stack
         endpoints,
     } = services;
 
-    let contexts = contexts::connect(&template, &endpoints, &clock, options.meter).await?;
     let stream = Stream::start(&dynamo.file, Wiring::of(&mut template), Arc::clone(&queues))?;
-    let functions = Functions::new(&template, code, &contexts, stream.nudge());
-    let functions = Arc::new(functions.map_err(StackError::NoCode)?);
+    let functions = Functions::start(&options, code, &template, &endpoints, &data, stream.nudge());
+    let functions = Arc::new(functions.await?);
     for function in template.functions.values() {
         for source in &function.sources {
             let queues = Arc::clone(&queues);
@@ -305,7 +326,7 @@ impl Stack {
         })
     }
 
-    /// The clock by which everything runs.
+    /// The clock by which everything runs; `advance` moves it.
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.local.clock
@@ -317,10 +338,16 @@ impl Stack {
         &self.local.inbox
     }
 
-    /// The context of a function.
+    /// The context of a function; none when functions are processes, because each has its own.
     #[must_use]
     pub fn context(&self, function: &str) -> Option<&Arc<Context>> {
         self.local.functions.context(function)
+    }
+
+    /// What a process of a function finds in its environment.
+    #[must_use]
+    pub fn variables(&self, function: &str) -> Option<&BTreeMap<String, String>> {
+        self.local.functions.variables(function)
     }
 
     /// The embedded `DynamoDB`, for a look past the functions.
@@ -344,8 +371,7 @@ impl Stack {
 
     /// Moves the clock forward and runs what became due.
     pub async fn advance(&self, by: jiff::SignedDuration) {
-        self.local.clock.advance(by);
-        self.local.schedules.run_due().await;
+        self.local.schedules.advance(by).await;
     }
 
     /// Resolves when everything written so far has gone through stream, topic and queues, and all work that it led to is done
@@ -377,6 +403,7 @@ impl Stack {
             self.server.abort();
         }
         self.tasks.shutdown().await;
+        self.local.functions.stop().await;
         let Self {
             mut stream,
             mut dynamo,

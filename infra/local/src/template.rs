@@ -41,6 +41,8 @@ pub struct Function {
     pub name: String,
     /// How long an invocation may take.
     pub timeout: Duration,
+    /// Its memory, in megabytes.
+    pub memory: u64,
     /// Its environment variables.
     pub environment: BTreeMap<String, String>,
     /// The routes that lead to it.
@@ -325,9 +327,11 @@ fn read_function(source: &CloudFormation, resource: &Resource) -> Result<Functio
         .unwrap_or_default()
         .to_owned();
     let timeout = Duration::from_secs(properties.timeout.or(globals.timeout).unwrap_or(3));
+    let memory = properties.memory_size.or(globals.memory_size);
     let mut function = Function {
         name,
         timeout,
+        memory: memory.unwrap_or(128),
         environment,
         ..Function::default()
     };
@@ -471,6 +475,7 @@ fn read_table(source: &CloudFormation, resource: &Resource) -> Result<Table, Pro
 #[serde(rename_all = "PascalCase")]
 struct FunctionGlobals {
     timeout: Option<u64>,
+    memory_size: Option<u64>,
     #[serde(default)]
     environment: Environment,
 }
@@ -480,6 +485,7 @@ struct FunctionGlobals {
 struct FunctionProperties {
     code_uri: String,
     timeout: Option<u64>,
+    memory_size: Option<u64>,
     #[serde(default)]
     environment: Environment,
     #[serde(default)]
@@ -648,6 +654,10 @@ mod tests {
             }]
         );
         assert_eq!(template.queues["MailQueue"].max_receives, 5);
+        assert_eq!(
+            (mail.memory, template.functions["sign-in"].memory),
+            (256, 1769)
+        );
         assert!(mail.environment.contains_key("SIGNING_SECRET_ARN"));
         assert!(
             !template.functions["invite"]
@@ -672,6 +682,13 @@ mod tests {
             ),
             (4, 2, 1)
         );
+    }
+
+    #[test]
+    fn what_only_the_local_stack_sets_is_never_deployed() {
+        for local in ["CLOCK_FILE", "METER"] {
+            assert!(!DEPLOYED.contains(local), "{local}");
+        }
     }
 
     #[test]

@@ -5,9 +5,7 @@ use serde_json::{Value, json};
 
 use crate::names;
 
-#[tokio::test]
-async fn a_client_brings_in_an_employee_and_agrees_on_what_is_paid_back() {
-    let world = World::start().await;
+pub async fn a_client_brings_in_an_employee_and_agrees_on_what_is_paid_back(world: World) {
     let company = world.company("Voltwise").await;
     let owner = &company.owner;
     let truck = owner.add(json!({ "external_id": "TRUCK-17" })).await;

@@ -7,9 +7,7 @@ const OLD: &str = "ada@colleagues.example";
 const THIEF: &str = "ada@elsewhere.example";
 const NEW: &str = "ada@married.example";
 
-#[tokio::test]
-async fn a_change_that_was_not_hers_is_cancelled_from_the_old_address() {
-    let world = World::start().await;
+pub async fn a_change_that_was_not_hers_is_cancelled_from_the_old_address(world: World) {
     let company = world.company("Northwind Haulage").await;
     let ada = company.owner.colleague("ada", "limited", &[]).await;
 

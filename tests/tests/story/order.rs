@@ -11,10 +11,7 @@ const USERS: &str = "External ID;Email;First Name;Last Name;Phone Number\n\
     D-3;linus@drivers.example;Linus;Late;\n\
     TRUCK-17;;;;\n";
 
-#[tokio::test]
-async fn a_company_goes_from_its_order_to_the_exported_list() {
-    let world = World::start().await;
-
+pub async fn a_company_goes_from_its_order_to_the_exported_list(world: World) {
     // Support provisions; the owner gets a mail, opens the link, sets username and password, signs in.
     let company = world.company("Northwind Haulage").await;
     let owner = &company.owner;

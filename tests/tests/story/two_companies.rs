@@ -8,9 +8,7 @@ use crate::names;
 const ADA: &str = "ada@drivers.example";
 const OTHER_PASSWORD: &str = "plum orchard tricycle moon";
 
-#[tokio::test]
-async fn a_person_works_for_two_companies_with_one_password() {
-    let world = World::start().await;
+pub async fn a_person_works_for_two_companies_with_one_password(world: World) {
     let north = world.company("Northwind Haulage").await;
     let south = world.company("Southwind Lines").await;
     let nobody = world.nobody();
