@@ -31,7 +31,16 @@ fn value() -> Value {
         .flat_map(|item| item.values_mut())
     {
         operation["responses"]["5XX"] = broken.clone();
+        let responses = operation["responses"].as_object_mut();
+        for response in responses.into_iter().flat_map(|all| all.values_mut()) {
+            response["headers"]["x-request-id"] =
+                json!({ "$ref": "#/components/headers/RequestId" });
+        }
     }
+    document["components"]["headers"]["RequestId"] = json!({
+        "description": "The request's id, by which support finds what became of it",
+        "schema": { "type": "string" },
+    });
     // Every code that a problem can have, with its status and meaning.
     let codes = ApiError::codes();
     let meanings: Vec<String> = codes

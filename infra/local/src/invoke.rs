@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_shared::clock::Clock;
 use muster_shared::context::Context;
-use muster_shared::lambda::Function;
+use muster_shared::lambda::{Function, Invocation, LambdaEvent};
 use serde_json::Value;
 
 use crate::stream::Nudge;
@@ -104,6 +105,8 @@ impl Functions {
             return Err(InvocationError::Unknown(name.to_owned()));
         };
         let (function, context, timeout) = (*function, Arc::clone(context), *timeout);
+        let invocation = invocation(&event, &context.clock);
+        let event = LambdaEvent::new(event, invocation);
         let mut task = tokio::spawn(async move { function.invoke(&context, event).await });
         let finished = tokio::time::timeout(timeout, &mut task).await;
         self.nudge.look();
@@ -117,4 +120,20 @@ impl Functions {
             }
         }
     }
+}
+
+/// What Lambda says of an invocation. The gateway tells the trace of a request in a header; what comes from a queue, a schedule
+/// or support begins a trace of its own.
+fn invocation(event: &Value, clock: &Clock) -> Invocation {
+    let mut invocation = Invocation::default();
+    invocation.request_id = uuid::Uuid::new_v4().to_string();
+    let told = event["headers"]["x-amzn-trace-id"].as_str();
+    invocation.xray_trace_id = Some(told.map_or_else(|| new_trace(clock), str::to_owned));
+    invocation
+}
+
+/// The header of a trace that begins now (AWS X-Ray developer guide, "Tracing header").
+pub fn new_trace(clock: &Clock) -> String {
+    let random = uuid::Uuid::new_v4().simple().to_string();
+    format!("Root=1-{:08x}-{}", clock.now().as_second(), &random[..24])
 }

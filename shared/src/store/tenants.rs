@@ -184,6 +184,7 @@ impl<T: Clone> Transaction<'_, T> {
             enough,
             short,
         );
+        self.tally.seats_assigned += u64::from(count);
     }
 
     /// Gives `count` seats back.
@@ -195,6 +196,7 @@ impl<T: Clone> Transaction<'_, T> {
             there,
             gone,
         );
+        self.tally.seats_freed += u64::from(count);
     }
 
     /// Makes a licence code known.
