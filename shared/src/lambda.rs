@@ -1,26 +1,34 @@
 //! The way in: what a function is, and how the Lambda runtime, or the local stack, calls it.
 
+pub mod output;
+
 use std::sync::Arc;
+use std::time::Instant;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use lambda_http::http::header::ETAG;
-use lambda_http::http::{Extensions, HeaderMap, StatusCode, Version};
+use lambda_http::http::{Extensions, HeaderMap, HeaderValue, StatusCode, Version};
 use lambda_http::request::LambdaRequest;
 use lambda_http::tower::{Layer, Service};
-use lambda_http::{Adapter, BoxFuture, LambdaEvent, service_fn};
+use lambda_http::{Adapter, BoxFuture, RequestExt, service_fn};
+pub use lambda_runtime::{Context as Invocation, LambdaEvent};
 use serde::Deserialize;
 use serde_json::Value;
 use tower_http::CompressionLevel;
 use tower_http::compression::predicate::SizeAbove;
 use tower_http::compression::{CompressionLayer, Predicate};
-use tracing::Instrument;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::context::Context;
+use crate::domain::id::{TenantId, UserId};
+use crate::domain::trace::TraceId;
 use crate::error::{ApiError, Internal};
 use crate::http::{self, Request, Response};
-use crate::store::meter;
+use crate::metrics;
+use crate::store::{meter, outbox};
 
 /// A function of Muster: its name, and how it is triggered.
 #[derive(Clone, Copy)]
@@ -82,27 +90,39 @@ impl Function {
     ///
     /// # Errors
     /// When the event is not of the expected form, or a directly invoked function failed.
-    pub async fn invoke(&self, ctx: &Arc<Context>, event: Value) -> Result<Value, InvokeError> {
+    pub async fn invoke(
+        &self,
+        ctx: &Arc<Context>,
+        event: LambdaEvent<Value>,
+    ) -> Result<Value, InvokeError> {
+        let LambdaEvent {
+            payload: event,
+            context: invocation,
+        } = event;
         match self.entry {
             Entry::Http(handle) => {
                 let request: LambdaRequest = serde_json::from_value(event)?;
                 let mut service = Adapter::from(compression().layer(service_fn(|request| {
                     answer(ctx, self.name, handle, request)
                 })));
-                let Ok(response) = service
-                    .call(LambdaEvent::new(request, lambda_http::Context::default()))
-                    .await;
+                let Ok(response) = service.call(LambdaEvent::new(request, invocation)).await;
                 Ok(serde_json::to_value(response)?)
             }
             Entry::Queue(handle) => Ok(serde_json::to_value(
-                work(ctx, self.name, handle, serde_json::from_value(event)?).await,
+                work(
+                    ctx,
+                    self.name,
+                    handle,
+                    serde_json::from_value(event)?,
+                    &invocation,
+                )
+                .await,
             )?),
             Entry::Event(handle) => {
-                let span = tracing::info_span!("invocation", function = self.name);
-                handle(ctx, event).instrument(span).await.map_err(|fault| {
-                    tracing::error!(%fault, "internal fault");
-                    InvokeError(fault.to_string())
-                })
+                let span = span(self.name, &invocation);
+                let done = told(handle(ctx, event)).instrument(span);
+                let done = outbox::traced(trace_of(&invocation), done).await;
+                done.map_err(|fault| InvokeError(fault.to_string()))
             }
         }
     }
@@ -111,11 +131,67 @@ impl Function {
 /// Compresses answers of more than a packet for whoever takes that: nothing in front of the functions does. A strong entity
 /// tag is of one sequence of bytes, so what has one stays as it is.
 fn compression() -> CompressionLayer<impl Predicate> {
-    let untagged =
-        |_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions| !headers.contains_key(ETAG);
+    let untagged = |_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions| {
+        !headers.contains_key(ETAG)
+    };
     CompressionLayer::new()
         .quality(CompressionLevel::Fastest)
         .compress_when(SizeAbove::new(1_400).and(untagged))
+}
+
+/// Under which all that an invocation logs stands: ids, never people (rule 10). At the level of errors, so that no filter takes
+/// the ids from those.
+fn span(function: &'static str, invocation: &Invocation) -> Span {
+    tracing::error_span!(
+        "invocation",
+        function,
+        request = invocation.request_id,
+        trace = trace_of(invocation).as_ref().map(TraceId::as_str),
+        api_request = Empty,
+        message = Empty,
+        attempt = Empty,
+        tenant = Empty,
+        user = Empty,
+    )
+}
+
+fn trace_of(invocation: &Invocation) -> Option<TraceId> {
+    TraceId::of_header(invocation.xray_trace_id.as_deref()?)
+}
+
+/// Says in the logs which tenant, and which of its users, the rest is about.
+pub fn concerns(tenant: &TenantId, user: Option<&UserId>) {
+    let span = Span::current();
+    span.record("tenant", tenant.as_str());
+    if let Some(user) = user {
+        span.record("user", user.as_str());
+    }
+}
+
+/// Does `work` under the trace of what it is about, if that has one.
+pub fn traced<F: Future>(trace: Option<TraceId>, work: F) -> impl Future<Output = F::Output> {
+    outbox::traced(trace.clone(), async {
+        if let Some(trace) = trace {
+            Span::current().record("trace", trace.as_str());
+        }
+        work.await
+    })
+}
+
+/// Tells how work went, and how long it took.
+async fn told<T>(work: impl Future<Output = Result<T, Internal>>) -> Result<T, Internal> {
+    let began = Instant::now();
+    let done = work.await;
+    let duration_ms = milliseconds(began);
+    match &done {
+        Ok(_) => tracing::info!(duration_ms, "done"),
+        Err(fault) => tracing::error!(%fault, duration_ms, "failed"),
+    }
+    done
+}
+
+fn milliseconds(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Answers a request; every error becomes a problem here, and nowhere else.
@@ -125,23 +201,31 @@ async fn answer(
     handle: Handle<Request, Response, ApiError>,
     request: Request,
 ) -> Result<Response, std::convert::Infallible> {
-    let span = tracing::info_span!(
-        "request",
-        function = name,
-        tenant = tracing::field::Empty,
-        user = tracing::field::Empty
-    );
+    let began = Instant::now();
+    let invocation = request.lambda_context_ref().cloned().unwrap_or_default();
+    let (span, trace) = (span(name, &invocation), trace_of(&invocation));
+    let id = http::request_id(&request).unwrap_or(invocation.request_id);
+    span.record("api_request", &id);
     let answered = async {
-        let response = handle(ctx, request)
-            .await
-            .unwrap_or_else(|error| http::problem(&error));
-        tracing::info!(status = response.status().as_u16(), "answered");
+        let (mut response, code) = match handle(ctx, request).await {
+            Ok(response) => (response, None),
+            Err(error) => (http::problem(&error), Some(error.problem().code)),
+        };
+        if let Some(code) = &code {
+            metrics::refused(code);
+        }
+        let status = response.status().as_u16();
+        tracing::info!(status, code, duration_ms = milliseconds(began), "answered");
+        if let Ok(id) = HeaderValue::try_from(id) {
+            response.headers_mut().insert("x-request-id", id);
+        }
         response
     };
+    let answered = outbox::traced(trace, answered).instrument(span);
     if !ctx.config.meter {
-        return Ok(answered.instrument(span).await);
+        return Ok(answered.await);
     }
-    let (mut response, consumed) = meter::measure(answered.instrument(span)).await;
+    let (mut response, consumed) = meter::measure(answered).await;
     if let Ok(value) = format!("read={} write={}", consumed.read, consumed.write).parse() {
         response.headers_mut().insert("x-consumed-capacity", value);
     }
@@ -154,16 +238,23 @@ async fn work(
     name: &'static str,
     handle: Handle<String, (), Internal>,
     batch: SqsEvent,
+    invocation: &Invocation,
 ) -> SqsBatchResponse {
     let mut failures = Vec::new();
     for message in batch.records {
         let id = message.message_id.unwrap_or_default();
-        let span = tracing::info_span!("message", function = name, message = id);
-        let done = handle(ctx, message.body.unwrap_or_default())
-            .instrument(span.clone())
+        let body = message.body.unwrap_or_default();
+        let span = span(name, invocation);
+        span.record("message", &id);
+        if let Some(attempt) = message.attributes.get("ApproximateReceiveCount") {
+            span.record("attempt", attempt);
+        }
+        let trace = waiting(&body).ok().and_then(Waiting::trace);
+        let trace = trace.or_else(|| trace_of(invocation));
+        let done = traced(trace, told(handle(ctx, body)))
+            .instrument(span)
             .await;
-        if let Err(fault) = done {
-            span.in_scope(|| tracing::error!(%fault, "message failed"));
+        if done.is_err() {
             let mut failure = BatchItemFailure::default();
             failure.item_identifier = id;
             failures.push(failure);
@@ -179,19 +270,15 @@ async fn work(
 /// # Errors
 /// When it cannot start.
 pub fn serve(function: &'static Function) -> Result<(), lambda_runtime::Error> {
-    tracing_subscriber::fmt()
-        .json()
-        .with_env_filter(config::log_filter())
-        .with_current_span(true)
-        .with_span_list(false)
-        .flatten_event(true)
-        .init();
+    let config = Config::from_env()?;
+    let output = output::subscriber(&config::log_filter(), &config.table, std::io::stdout);
+    tracing::subscriber::set_global_default(output)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
         let clock = config::clock_file().map_or(Clock::System, Clock::Told);
-        let ctx = Arc::new(Context::connect(Config::from_env()?, clock).await?);
+        let ctx = Arc::new(Context::connect(config, clock).await?);
         match function.entry {
             Entry::Http(handle) => {
                 lambda_http::run(compression().layer(service_fn(|request| {
@@ -204,7 +291,7 @@ pub fn serve(function: &'static Function) -> Result<(), lambda_runtime::Error> {
                     let ctx = Arc::clone(&ctx);
                     async move {
                         function
-                            .invoke(&ctx, event.payload)
+                            .invoke(&ctx, event)
                             .await
                             .map_err(lambda_runtime::Error::from)
                     }
@@ -232,27 +319,48 @@ pub async fn off_thread<T: Send + 'static>(
 /// # Errors
 /// When the message is no such record.
 pub fn outbox_keys(message: &str) -> Result<(String, String), Internal> {
-    #[derive(Deserialize)]
-    struct Record {
-        dynamodb: Change,
+    let Waiting { dynamodb } = waiting(message)?;
+    Ok((dynamodb.keys.pk.text, dynamodb.keys.sk.text))
+}
+
+/// The stream's record of an item that waits for a worker, as far as it is looked at.
+#[derive(Deserialize)]
+struct Waiting {
+    dynamodb: Change,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Change {
+    keys: Keys,
+    new_image: Option<Image>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+struct Keys {
+    pk: Text<String>,
+    sk: Text<String>,
+}
+
+#[derive(Deserialize)]
+struct Image {
+    trace: Option<Text<TraceId>>,
+}
+
+#[derive(Deserialize)]
+struct Text<T> {
+    #[serde(rename = "S")]
+    text: T,
+}
+
+fn waiting(message: &str) -> Result<Waiting, Internal> {
+    Ok(serde_json::from_str(message)?)
+}
+
+impl Waiting {
+    /// The trace of the request that lets the item wait.
+    fn trace(self) -> Option<TraceId> {
+        Some(self.dynamodb.new_image?.trace?.text)
     }
-    #[derive(Deserialize)]
-    struct Change {
-        #[serde(rename = "Keys")]
-        keys: Keys,
-    }
-    #[derive(Deserialize)]
-    struct Keys {
-        #[serde(rename = "PK")]
-        pk: Text,
-        #[serde(rename = "SK")]
-        sk: Text,
-    }
-    #[derive(Deserialize)]
-    struct Text {
-        #[serde(rename = "S")]
-        text: String,
-    }
-    let record: Record = serde_json::from_str(message)?;
-    Ok((record.dynamodb.keys.pk.text, record.dynamodb.keys.sk.text))
 }

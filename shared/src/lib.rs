@@ -1,5 +1,5 @@
 //! The common crate of Muster. A module may use only what stands to its left in
-//! `domain → config, clock → store | mail | files → context → error → http → auth → lambda`; a test enforces it.
+//! `domain → config, clock, metrics → store | mail | files → context → error → http → auth → lambda`; a test enforces it.
 
 pub mod auth;
 pub mod clock;
@@ -11,4 +11,5 @@ pub mod files;
 pub mod http;
 pub mod lambda;
 pub mod mail;
+pub mod metrics;
 pub mod store;

@@ -1,4 +1,4 @@
-//! Each module uses only what stands to its left: `domain → config, clock → store | mail | files → context → error →
+//! Each module uses only what stands to its left: `domain → config, clock, metrics → store | mail | files → context → error →
 //! http → auth → lambda`; and no function uses another.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// From left to right; modules of one layer do not see each other.
 const LAYERS: [&[&str]; 8] = [
     &["domain"],
-    &["config", "clock"],
+    &["config", "clock", "metrics"],
     &["store", "mail", "files"],
     &["context"],
     &["error"],

@@ -3,4 +3,5 @@
 
 pub mod binaries;
 pub mod openapi;
+pub mod output;
 pub mod world;

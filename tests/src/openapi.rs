@@ -48,6 +48,9 @@ fn value() -> Value {
         problems.expand(method, operation, &mut responses);
         operation["responses"]["5XX"] = json!({ "$ref": "#/components/responses/Broken" });
     }
+    for response in responses.values_mut() {
+        response["headers"]["X-Request-Id"] = request_id();
+    }
     document["components"]["responses"] = responses.into();
     document["components"]["headers"] = headers();
     document
@@ -69,6 +72,7 @@ fn headers() -> Value {
         "ETag": text("The version, as `If-Match` names it", false, json!({ "type": "string", "pattern": ETAG })),
         "Idempotency-Replayed": text("`true`, where this is the answer that the first request with the key got", false, json!({ "type": "string", "enum": ["true"] })),
         "Retry-After": text("After how many seconds to come again", false, json!({ "type": "integer", "minimum": 1 })),
+        "X-Request-Id": text("The request's id, by which support finds what became of it", false, json!({ "type": "string" })),
         "WWW-Authenticate": text("How to authenticate: `Bearer`", true, json!({ "type": "string", "enum": ["Bearer"] })),
     })
 }
@@ -91,7 +95,11 @@ fn complete_parameter(parameter: &mut Value) {
     }
 }
 
-/// What every success has: whether it may be kept, and whether it is the answer to an earlier request. What an operation
+fn request_id() -> Value {
+    json!({ "$ref": "#/components/headers/X-Request-Id" })
+}
+
+/// What every success has: its request's id, whether it may be kept, and whether it is the answer to an earlier request. What an operation
 /// says of its headers they always have, unless it admits null.
 fn complete_headers(operation: &mut Value) {
     let parameters = operation["parameters"].as_array().into_iter().flatten();
@@ -110,6 +118,7 @@ fn complete_headers(operation: &mut Value) {
                 _ => json!({ "type": "string" }),
             };
         }
+        response["headers"]["X-Request-Id"] = request_id();
         if response.get("content").is_some() {
             response["headers"]["Cache-Control"] =
                 json!({ "$ref": "#/components/headers/Cache-Control" });

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use muster_local::{Mail, Options, Spawn, Stack};
@@ -181,6 +182,7 @@ impl World {
         let options = Options {
             demo: false,
             clock: Clock::fixed(morning),
+            longest_rest: Duration::from_millis(10),
             meter: true,
             ..Options::default()
         };

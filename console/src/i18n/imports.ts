@@ -50,6 +50,11 @@ export const imports = catalogue(
     'invalid.title': 'This file cannot be imported',
     'invalid.text': 'Nothing was written. Mend the file, or choose another one.',
     'invalid.again': 'Try again',
+    'stopped.title': 'This import stopped before it was over',
+    'stopped.unwritten': 'Something failed on our side while the file was checked. Nothing was written. Upload the file again; if it stops once more, tell support.',
+    'stopped.text':
+      'Something failed on our side. What was done stays done: {told}. Upload the file again to complete it: rows that are done change nothing then. If it stops once more, tell support.',
+    'stopped.none': 'nothing yet',
 
     'found.encoding': 'Encoding',
     'found.delimiter': 'Delimiter',
@@ -180,6 +185,11 @@ export const imports = catalogue(
     'invalid.title': 'Diese Datei lässt sich nicht importieren',
     'invalid.text': 'Es wurde nichts geschrieben. Berichtigen Sie die Datei, oder wählen Sie eine andere.',
     'invalid.again': 'Noch einmal versuchen',
+    'stopped.title': 'Dieser Import ist vor dem Ende stehen geblieben',
+    'stopped.unwritten': 'Beim Prüfen der Datei ist bei uns etwas fehlgeschlagen. Es wurde nichts geschrieben. Laden Sie die Datei noch einmal hoch; bleibt es wieder stehen, sagen Sie es dem Support.',
+    'stopped.text':
+      'Bei uns ist etwas fehlgeschlagen. Was erledigt ist, bleibt erledigt: {told}. Laden Sie die Datei noch einmal hoch, um den Rest zu erledigen: Was schon erledigt ist, ändert dann nichts. Bleibt es wieder stehen, sagen Sie es dem Support.',
+    'stopped.none': 'noch nichts',
 
     'found.encoding': 'Zeichenkodierung',
     'found.delimiter': 'Trennzeichen',

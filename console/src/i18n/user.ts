@@ -201,7 +201,7 @@ export const user = catalogue(
     'invitation.noEmail': 'Without an e-mail address nobody can be invited.',
     'invitation.bounced': 'The recipient’s server turned the mail away. Check the address: once it is changed, invite again.',
     'invitation.complained': 'The recipient reported the mail as spam. Talk to them before you send another.',
-    'invitation.failed': 'The mail service did not take the mail. Check the address, then send it again.',
+    'invitation.failed': 'The mail could not be sent. Check the address, then send it again.',
     'invitation.history': 'Earlier on',
     'invitation.noHistory': 'Nothing else happened to invitations of this user.',
 
@@ -423,7 +423,7 @@ export const user = catalogue(
     'invitation.noEmail': 'Ohne E-Mail-Adresse kann niemand eingeladen werden.',
     'invitation.bounced': 'Der Server des Empfängers hat die Mail abgewiesen. Prüfen Sie die Adresse; ist sie geändert, laden Sie neu ein.',
     'invitation.complained': 'Der Empfänger hat die Mail als Spam gemeldet. Sprechen Sie mit ihm, bevor Sie eine weitere senden.',
-    'invitation.failed': 'Der Maildienst hat die Mail nicht angenommen. Prüfen Sie die Adresse und senden Sie sie noch einmal.',
+    'invitation.failed': 'Die Mail konnte nicht gesendet werden. Prüfen Sie die Adresse und senden Sie sie noch einmal.',
     'invitation.history': 'Zuvor',
     'invitation.noHistory': 'Mit Einladungen dieses Benutzers ist sonst nichts geschehen.',
 

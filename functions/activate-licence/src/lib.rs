@@ -10,7 +10,7 @@ use muster_shared::domain::text::Device;
 use muster_shared::domain::user::{Kind, User};
 use muster_shared::error::{ApiError, Problem};
 use muster_shared::http::{self, Request, Response};
-use muster_shared::lambda::Function;
+use muster_shared::lambda::{self, Function};
 use muster_shared::store::tenants::CodeHolder;
 use muster_shared::store::transaction::Transaction;
 use serde::{Deserialize, Serialize};
@@ -77,6 +77,7 @@ async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
         .code_holder(&code)
         .await?
         .ok_or(ApiError::NotFound)?;
+    lambda::concerns(&holder.tenant, Some(&holder.user));
     let product = ctx
         .store
         .product(&holder.tenant, &holder.product)

@@ -21,7 +21,7 @@ use muster_shared::error::{ApiError, Internal, Problem};
 use muster_shared::http::guessing::{self, Guess};
 use muster_shared::http::views::AppLinkView;
 use muster_shared::http::{self, Request, Response};
-use muster_shared::lambda::{Function, off_thread};
+use muster_shared::lambda::{self, Function, off_thread};
 use muster_shared::store::transaction::Transaction;
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
@@ -147,6 +147,7 @@ async fn follow(ctx: &Context, token: &str) -> Result<Followed, ApiError> {
         content: link,
         expires_at,
     } = verified(ctx, token).await?;
+    lambda::concerns(&link.tid, Some(&link.sub));
     let tenant = ctx.store.tenant(&link.tid).await?.ok_or_else(not_ours)?;
     let user = ctx.store.user(&link.tid, &link.sub).await?;
     let invitation = ctx.store.invitation(&link.tid, &link.sub).await?;

@@ -14,6 +14,7 @@ use muster_shared::domain::tenant::Tenant;
 use muster_shared::domain::user::{EmailChange, Status, User};
 use muster_shared::error::{ApiError, Problem};
 use muster_shared::http::{self, Request, Response};
+use muster_shared::lambda;
 use muster_shared::store::transaction::Transaction;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -139,6 +140,7 @@ pub async fn follow(
         user: uid,
     }) = link.as_ref().map(|link| &link.purpose)
     {
+        lambda::concerns(tid, Some(uid));
         tenant = ctx.store.tenant(tid).await?;
         user = ctx.store.user(tid, uid).await?;
     }

@@ -3,7 +3,7 @@
 use muster_shared::context::Context;
 use muster_shared::domain::overview::Counts;
 use muster_shared::error::Internal;
-use muster_shared::lambda::{Function, outbox_keys};
+use muster_shared::lambda::{self, Function, outbox_keys};
 use muster_shared::store::keys;
 use muster_shared::store::users::Search;
 
@@ -18,6 +18,7 @@ async fn handle(ctx: &Context, message: String) -> Result<(), Internal> {
     let (pk, sk) = outbox_keys(&message)?;
     let tenant =
         keys::read_overview(&pk, &sk).ok_or(Internal::Broken("the message names no overview"))?;
+    lambda::concerns(&tenant, None);
     let asked = ctx.store.overview(&tenant).await?.asked_at;
     if asked.is_none() {
         return Ok(());

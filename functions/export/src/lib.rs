@@ -19,7 +19,7 @@ use muster_shared::domain::text::{EmployeeNumber, ExternalId, Locale, Username};
 use muster_shared::domain::user::User;
 use muster_shared::error::Internal;
 use muster_shared::files::{Cell, Heading, Sheet};
-use muster_shared::lambda::{Function, outbox_keys};
+use muster_shared::lambda::{self, Function, outbox_keys};
 use muster_shared::store::keys;
 use muster_shared::store::users::Search;
 use names::Names;
@@ -36,6 +36,7 @@ async fn handle(ctx: &Context, message: String) -> Result<(), Internal> {
     let (pk, sk) = outbox_keys(&message)?;
     let (tenant, id) =
         keys::read_export(&pk, &sk).ok_or(Internal::Broken("the message names no export"))?;
+    lambda::concerns(&tenant, None);
     let Some(export) = ctx.store.export(&tenant, &id).await? else {
         return Ok(());
     };

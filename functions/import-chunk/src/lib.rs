@@ -7,7 +7,7 @@ mod report;
 use muster_shared::context::Context;
 use muster_shared::domain::import::{Chunk, Import, ImportState};
 use muster_shared::error::Internal;
-use muster_shared::lambda::{Function, outbox_keys};
+use muster_shared::lambda::{self, Function, outbox_keys};
 use muster_shared::store::imports::PlanOf;
 use muster_shared::store::keys;
 use muster_shared::store::transaction::Transaction;
@@ -21,6 +21,7 @@ async fn handle(ctx: &Context, message: String) -> Result<(), Internal> {
     let (pk, _) = outbox_keys(&message)?;
     let (tenant, import, plan, number) =
         keys::read_chunk(&pk).ok_or(Internal::Broken("the message names no chunk"))?;
+    lambda::concerns(&tenant, None);
     let plan = PlanOf {
         tenant,
         import,

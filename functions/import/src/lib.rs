@@ -12,7 +12,7 @@ use muster_shared::domain::import::{Counts, Import, ImportState, RowProblem, Sou
 use muster_shared::domain::tenant::{ImportMode, Tenant};
 use muster_shared::error::Internal;
 use muster_shared::files::FileError;
-use muster_shared::lambda::Function;
+use muster_shared::lambda::{self, Function};
 use muster_shared::store::imports::PlanOf;
 use muster_shared::store::transaction::Transaction;
 use plan::Planner;
@@ -53,12 +53,28 @@ async fn handle(ctx: &Context, message: String) -> Result<(), Internal> {
     let Some(tenant) = ctx.store.tenant(id).await? else {
         return Ok(());
     };
+    lambda::concerns(id, None);
     let Some(import) = find(ctx, &source, &object).await? else {
         return Ok(());
     };
+    lambda::traced(
+        import.trace.clone(),
+        take_on(ctx, &tenant, import, &source, &object),
+    )
+    .await
+}
+
+/// Makes the plan, and commits it where the tenant wants that.
+async fn take_on(
+    ctx: &Context,
+    tenant: &Tenant,
+    import: Import,
+    source: &Source,
+    object: &Object,
+) -> Result<(), Internal> {
     let known = import.id.clone();
-    if let Some(import) = claim(ctx, &tenant.id, import, &object).await? {
-        let checked = check(ctx, &tenant, import.clone()).await?;
+    if let Some(import) = claim(ctx, &tenant.id, import, object).await? {
+        let checked = check(ctx, tenant, import.clone()).await?;
         if !ctx.store.move_import(&tenant.id, &import, &checked).await? {
             // A newer upload, or another delivery of this event, took over; its plan counts.
             return Ok(());
@@ -184,6 +200,7 @@ async fn check(ctx: &Context, tenant: &Tenant, import: Import) -> Result<Import,
             plan: import.plan,
             sequencer: import.sequencer,
             fault: Some(told(&fault)),
+            trace: import.trace,
             created_at: import.created_at,
             ..Import::begun(import.id, import.actor, import.file_name, import.key, now)
         },
@@ -227,7 +244,7 @@ async fn commit_faultless(
         import: import.id.clone(),
         plan,
     };
-    transaction.commit_import(&plan, import.planned, now, ())?;
+    transaction.commit_import(&plan, &import, now, ())?;
     transaction.audit(
         tenant,
         &entry(&import, "imports.commit", ImportState::Importing, now),

@@ -13,7 +13,7 @@ use muster_shared::domain::text::{Currency, Locale, Name, Title};
 use muster_shared::domain::user::{Draft, User};
 use muster_shared::error::Internal;
 use muster_shared::http::forms::ProductForm;
-use muster_shared::lambda::Function;
+use muster_shared::lambda::{self, Function};
 use muster_shared::store::transaction::Transaction;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -110,6 +110,7 @@ async fn handle(ctx: &Context, event: Value) -> Result<Value, Internal> {
     };
     let mut transaction = Transaction::new(&ctx.store);
     let id = &setup.tenant.id;
+    lambda::concerns(id, Some(&setup.owner.id));
     transaction.add_tenant(&setup.tenant, &setup.products, setup.entry.at, &())?;
     transaction.add_user(id, &setup.owner, |_| ())?;
     transaction.offer(id, &setup.offer, ())?;

@@ -4,7 +4,7 @@ use muster_shared::context::Context;
 use muster_shared::domain::id::MailId;
 use muster_shared::domain::invitation::MailState;
 use muster_shared::error::Internal;
-use muster_shared::lambda::Function;
+use muster_shared::lambda::{self, Function};
 use serde::Deserialize;
 use std::collections::HashMap;
 
@@ -83,10 +83,12 @@ async fn handle(ctx: &Context, message: String) -> Result<(), Internal> {
     let Some(id) = tag.and_then(|id| MailId::parse(id).ok()) else {
         return Ok(());
     };
-    match ctx.store.mail(&id).await? {
-        Some(mail) => Ok(ctx.store.mail_news(&mail, state, reason.as_deref()).await?),
-        None => Ok(()),
-    }
+    let Some(mail) = ctx.store.mail(&id).await? else {
+        return Ok(());
+    };
+    lambda::concerns(&mail.tenant, Some(&mail.user));
+    let noted = ctx.store.mail_news(&mail, state, reason.as_deref());
+    Ok(lambda::traced(mail.trace.clone(), noted).await?)
 }
 
 #[cfg(test)]

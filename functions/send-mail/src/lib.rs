@@ -10,7 +10,7 @@ use muster_shared::domain::invitation::{MailState, link_end};
 use muster_shared::domain::letter::{Mail, MailKind};
 use muster_shared::domain::link::{CHANGE_HOURS, RESET_HOURS};
 use muster_shared::error::Internal;
-use muster_shared::lambda::{Function, outbox_keys};
+use muster_shared::lambda::{self, Function, outbox_keys};
 use muster_shared::mail::{Rendered, SendError};
 use muster_shared::store::keys;
 use muster_shared::store::transaction::Transaction;
@@ -32,6 +32,7 @@ async fn handle(ctx: &Context, message: String) -> Result<(), Internal> {
     let Some(mail) = ctx.store.mail(&id).await?.filter(Mail::waits) else {
         return Ok(());
     };
+    lambda::concerns(&mail.tenant, Some(&mail.user));
     let Some(addressed) = Addressed::read(ctx, &mail).await? else {
         return Ok(ctx.store.mail_given_up(&mail, MOOT).await?);
     };
@@ -54,7 +55,7 @@ async fn handle(ctx: &Context, message: String) -> Result<(), Internal> {
         .send(&mail.to.deliverable(), mail.id.as_str(), &rendered)
         .await
     {
-        Ok(message_id) => Ok(ctx.store.mail_sent(&mail, &message_id).await?),
+        Ok(message_id) => Ok(ctx.store.mail_sent(&mail, &message_id, now).await?),
         Err(SendError::Refused { reason }) => Ok(ctx.store.mail_given_up(&mail, &reason).await?),
         Err(SendError::Later { reason }) => {
             ctx.store.release_mail(&mail).await?;

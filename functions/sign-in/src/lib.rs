@@ -14,7 +14,8 @@ use muster_shared::domain::user::{Status, User};
 use muster_shared::error::{ApiError, Internal, Problem};
 use muster_shared::http::guessing::Guess;
 use muster_shared::http::{self, Request, Response, session_cookie};
-use muster_shared::lambda::{Function, off_thread};
+use muster_shared::lambda::{self, Function, off_thread};
+use muster_shared::metrics;
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
@@ -161,7 +162,14 @@ struct Jwk {
 
 async fn handle(ctx: &Context, request: Request) -> Result<Response, ApiError> {
     match http::route(&request).as_str() {
-        "POST /v1/sessions" => sign_in(ctx, &request).await,
+        "POST /v1/sessions" => {
+            let answer = sign_in(ctx, &request).await;
+            answer.inspect_err(|error| {
+                if matches!(error, ApiError::WrongCredentials | ApiError::TooMany { .. }) {
+                    metrics::sign_in_refused();
+                }
+            })
+        }
         "POST /v1/sessions/refresh" => refresh(ctx, &request).await,
         "GET /v1/sessions/tenants" => tenants(ctx, &request).await,
         "POST /v1/sessions/switch" => switch(ctx, &request).await,
@@ -201,7 +209,9 @@ async fn sign_in(ctx: &Context, request: &Request) -> Result<Response, ApiError>
     guess.right(ctx, &person).await;
     if open.len() == 1 {
         let (membership, user) = open.remove(0);
-        return begin(ctx, &membership.tenant, &user).await?.answer(refresh);
+        let begun = begin(ctx, &membership.tenant, &user).await?;
+        metrics::signed_in();
+        return begun.answer(refresh);
     }
     http::ok(&SignedIn::Choose(choices(ctx, open).await?))
 }
@@ -272,6 +282,7 @@ impl Begun {
 }
 
 async fn begin(ctx: &Context, tenant: &TenantId, user: &User) -> Result<Begun, ApiError> {
+    lambda::concerns(tenant, Some(&user.id));
     let now = ctx.clock.now();
     let token = RefreshToken::first(&Seed::random()?);
     let session = Session {
@@ -370,6 +381,7 @@ async fn standing_session(
     let session = session
         .filter(|session| !expired(session.expires_at, now))
         .ok_or(OVER)?;
+    lambda::concerns(&session.tenant, Some(&session.user));
     let user = ctx.store.user(&session.tenant, &session.user).await?;
     let acts =
         |user: &User| user.status(now) == Status::Active && user.sessions == session.begun_under;

@@ -126,7 +126,7 @@ async fn start(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
             )?;
             // Its id follows from the request's key: what is there already is this very export.
             let _ = transaction.commit().await?;
-            http::accepted(&view(&export, None))
+            http::accepted(&view(&export, None, now))
         })
         .await
 }
@@ -148,7 +148,7 @@ async fn list(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
         .iter()
         .filter(|export| may_fetch(&caller, export, now))
         .take(LISTED)
-        .map(|export| view(export, None))
+        .map(|export| view(export, None, now))
         .collect();
     http::ok(&Exports { exports })
 }
@@ -168,7 +168,8 @@ async fn show(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
         .await?
         .ok_or(ApiError::NotFound)?;
     may_export(&caller, export.of)?;
-    if !may_fetch(&caller, &export, ctx.clock.now()) {
+    let now = ctx.clock.now();
+    if !may_fetch(&caller, &export, now) {
         return Err(ApiError::NotFound);
     }
     let url = if export.state == ExportState::Done {
@@ -186,7 +187,7 @@ async fn show(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
     } else {
         None
     };
-    http::ok(&view(&export, url))
+    http::ok(&view(&export, url, now))
 }
 
 /// Goes on only if this may be exported.
@@ -242,10 +243,10 @@ impl StartExport {
     }
 }
 
-fn view(export: &Export, url: Option<String>) -> ExportView {
+fn view(export: &Export, url: Option<String>, now: Timestamp) -> ExportView {
     ExportView {
         id: export.id.to_string(),
-        state: export.state,
+        state: export.state_at(now),
         of: export.of,
         format: export.format,
         rows: export.rows,

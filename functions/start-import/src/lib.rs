@@ -263,7 +263,7 @@ async fn commit(ctx: &Context, caller: &Caller, request: &Request) -> Result<Res
         };
         let now = ctx.clock.now();
         let mut transaction = Transaction::new(&ctx.store);
-        transaction.commit_import(&plan, import.planned, now, ())?;
+        transaction.commit_import(&plan, &import, now, ())?;
         transaction.audit(
             &caller.tenant,
             &caller.entry(
@@ -362,7 +362,7 @@ async fn view(
     let report_key = (in_full && over).then(|| import.report_key(&caller.tenant));
     Ok(ImportView {
         id: import.id.to_string(),
-        state: import.state,
+        state: import.state_at(ctx.clock.now()),
         begun_by: import.actor,
         file_name: import.file_name,
         upload,

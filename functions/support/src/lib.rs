@@ -18,7 +18,7 @@ use muster_shared::domain::tenant::{Policy, Product, Tenant};
 use muster_shared::domain::throttle::Subject;
 use muster_shared::domain::user::User;
 use muster_shared::error::Internal;
-use muster_shared::lambda::Function;
+use muster_shared::lambda::{self, Function};
 use muster_shared::store::StoreError;
 use muster_shared::store::support::Noted;
 use muster_shared::store::transaction::Transaction;
@@ -87,6 +87,7 @@ async fn handle(ctx: &Context, event: Value) -> Result<Value, Internal> {
         Ok(order) => order,
         Err(errors) => return Ok(serde_json::to_value(Answer::Refused { errors })?),
     };
+    lambda::concerns(&order.tenant, None);
     for _ in 0..TRIES {
         if let Some(answer) = attempt(ctx, &order).await? {
             return Ok(serde_json::to_value(answer)?);

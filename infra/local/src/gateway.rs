@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::cloudformation::ACCOUNT;
-use crate::invoke::Functions;
+use crate::invoke::{Functions, new_trace};
 use crate::problem::Problem;
 use crate::template::Template;
 
@@ -206,7 +206,10 @@ impl Incoming {
     /// The event of API Gateway, payload version 2.0.
     fn event(&self, path: &str, parameters: Map<String, Value>, clock: &Clock) -> Value {
         let now = clock.now();
-        let (headers, cookies) = self.headers();
+        let (mut headers, cookies) = self.headers();
+        headers
+            .entry("x-amzn-trace-id")
+            .or_insert_with(|| json!(new_trace(clock)));
         let route = format!("{} {path}", self.method);
         let mut event = json!({
             "version": "2.0",

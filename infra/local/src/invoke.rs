@@ -9,7 +9,7 @@ use std::time::Duration;
 use muster_shared::clock::Clock;
 use muster_shared::config::Local;
 use muster_shared::context::Context;
-use muster_shared::lambda::Function;
+use muster_shared::lambda::{Function, Invocation, LambdaEvent};
 use serde_json::Value;
 
 use crate::contexts;
@@ -225,6 +225,8 @@ async fn invoke_here(
     event: Value,
     timeout: Duration,
 ) -> Result<Value, InvocationError> {
+    let invocation = invocation(&event, &context.clock);
+    let event = LambdaEvent::new(event, invocation);
     let mut task = tokio::spawn(async move { function.invoke(&context, event).await });
     match tokio::time::timeout(timeout, &mut task).await {
         Ok(Ok(Ok(answer))) => Ok(answer),
@@ -235,4 +237,25 @@ async fn invoke_here(
             Err(InvocationError::TimedOut(timeout))
         }
     }
+}
+
+/// What Lambda says of an invocation.
+fn invocation(event: &Value, clock: &Clock) -> Invocation {
+    let mut invocation = Invocation::default();
+    invocation.request_id = uuid::Uuid::new_v4().to_string();
+    invocation.xray_trace_id = Some(trace_header(event, clock));
+    invocation
+}
+
+/// The header of the trace that an event belongs to. The gateway tells that of a request in a header; what comes from a queue, a
+/// schedule or support begins a trace of its own.
+pub fn trace_header(event: &Value, clock: &Clock) -> String {
+    let told = event["headers"]["x-amzn-trace-id"].as_str();
+    told.map_or_else(|| new_trace(clock), str::to_owned)
+}
+
+/// The header of a trace that begins now (AWS X-Ray developer guide, "Tracing header").
+pub fn new_trace(clock: &Clock) -> String {
+    let random = uuid::Uuid::new_v4().simple().to_string();
+    format!("Root=1-{:08x}-{}", clock.now().as_second(), &random[..24])
 }

@@ -12,11 +12,11 @@ use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::cloudformation::REGION;
 use crate::invoke::Functions;
+use crate::stack::Options;
 use crate::template::{QueueSource, Template};
 
-/// How long a failed message rests before it comes again; doubled each time.
+/// How long a failed message rests before it comes again; doubled each time, up to what the stack's options say.
 const FIRST_RETRY: Duration = Duration::from_millis(200);
-const LONGEST_RETRY: Duration = Duration::from_secs(3);
 /// Invocations at once for a queue whose template sets no limit.
 const DEFAULT_CONCURRENCY: usize = 8;
 
@@ -33,6 +33,7 @@ struct Queue {
     name: String,
     arn: String,
     max_receives: u32,
+    longest_rest: Duration,
     clock: Clock,
     unfinished: Arc<watch::Sender<usize>>,
     state: Mutex<State>,
@@ -100,18 +101,19 @@ struct ItemFailure {
 impl Queues {
     /// The queues of a template, empty.
     #[must_use]
-    pub fn new(template: &Template, clock: &Clock, keep_history: bool) -> Self {
+    pub fn new(template: &Template, options: &Options) -> Self {
         let unfinished = Arc::new(watch::Sender::new(0));
         let queue = |name: &String, queue: &crate::template::Queue| Queue {
             name: name.clone(),
             arn: queue.arn.clone(),
             max_receives: queue.max_receives,
-            clock: clock.clone(),
+            longest_rest: options.longest_rest,
+            clock: options.clock.clone(),
             unfinished: Arc::clone(&unfinished),
             state: Mutex::new(State {
                 waiting: VecDeque::new(),
                 dead: Vec::new(),
-                history: keep_history.then(Vec::new),
+                history: options.keep_history.then(Vec::new),
             }),
             arrived: Notify::new(),
         };
@@ -349,7 +351,7 @@ impl Queue {
         }
         let rest = FIRST_RETRY
             .saturating_mul(1 << (message.receives - 1).min(16))
-            .min(LONGEST_RETRY);
+            .min(self.longest_rest);
         let queue = Arc::clone(self);
         tokio::spawn(async move {
             tokio::time::sleep(rest).await;

@@ -21,10 +21,12 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::gateway::LARGEST_EVENT;
+use crate::invoke::trace_header;
 
 /// An event on its way to a process.
 struct Invocation {
     event: String,
+    trace: String,
     function_arn: String,
     timeout: Duration,
     answer: oneshot::Sender<Answer>,
@@ -97,6 +99,7 @@ impl RuntimeApi {
         let (answer, answered) = oneshot::channel();
         let invocation = Invocation {
             event: event.to_string(),
+            trace: trace_header(event, &Clock::System),
             function_arn: function_arn.to_owned(),
             timeout,
             answer,
@@ -169,23 +172,11 @@ async fn next(State(desk): TheDesk) -> Response {
             "lambda-runtime-invoked-function-arn",
             invocation.function_arn,
         ),
-        ("lambda-runtime-trace-id", trace_id()),
+        ("lambda-runtime-trace-id", invocation.trace),
         (header::CONTENT_TYPE.as_str(), "application/json".to_owned()),
     ];
     *desk.current() = Some((id, invocation.answer));
     (headers, invocation.event).into_response()
-}
-
-/// As X-Ray writes it, of a trace that is not recorded.
-fn trace_id() -> String {
-    let seconds = Clock::System.now().as_second();
-    let root = Uuid::new_v4().simple().to_string();
-    let parent = Uuid::new_v4().simple().to_string();
-    format!(
-        "Root=1-{seconds:08x}-{};Parent={};Sampled=0",
-        &root[..24],
-        &parent[..16]
-    )
 }
 
 async fn respond(

@@ -5,7 +5,6 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use axum::Router;
-use muster_shared::clock::Clock;
 use muster_shared::config::Local;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -18,7 +17,7 @@ use crate::queue::Queues;
 use crate::s3::{self, ACCESS_KEY, SECRET_KEY};
 use crate::secrets::{self, Secrets};
 use crate::ses;
-use crate::stack::StackError;
+use crate::stack::{Options, StackError};
 use crate::template::Template;
 
 /// The stand-ins.
@@ -44,12 +43,12 @@ impl Services {
     pub async fn start(
         data: &DataDir,
         template: &mut Template,
-        clock: &Clock,
-        keep_history: bool,
+        options: &Options,
         tasks: &mut JoinSet<()>,
     ) -> Result<Self, StackError> {
+        let clock = &options.clock;
         let dynamo = Dynamo::start(data, &template.table)?;
-        let queues = Arc::new(Queues::new(template, clock, keep_history));
+        let queues = Arc::new(Queues::new(template, options));
         let rules = std::mem::take(&mut template.rules);
         let bus = Arc::new(Bus::open(data.join("events"), rules, Arc::clone(&queues))?);
         let inbox = Arc::new(Inbox::open(&data.join("inbox.jsonl"))?);

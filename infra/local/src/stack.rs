@@ -58,6 +58,8 @@ pub struct Options {
     pub meter: bool,
     /// Whether to remember every message, so that all can be sent again; for tests, because it grows.
     pub keep_history: bool,
+    /// How long a message that failed rests at most before it comes again: on AWS minutes, here moments.
+    pub longest_rest: Duration,
 }
 
 /// How to run functions as processes.
@@ -82,6 +84,7 @@ impl Default for Options {
             spawn: None,
             meter: false,
             keep_history: false,
+            longest_rest: Duration::from_secs(3),
         }
     }
 }
@@ -182,14 +185,7 @@ pub async fn start(options: Options, code: &[&'static Function]) -> Result<Stack
     }
     let mut template = Template::parse(DEPLOYED, &parameters)?;
     let mut tasks = JoinSet::new();
-    let services = Services::start(
-        &data,
-        &mut template,
-        &clock,
-        options.keep_history,
-        &mut tasks,
-    )
-    .await?;
+    let services = Services::start(&data, &mut template, &options, &mut tasks).await?;
     let Services {
         dynamo,
         queues,

@@ -95,6 +95,8 @@ pub struct Schedule {
 pub struct Queue {
     /// Its address as an event source.
     pub arn: String,
+    /// How long a message that was handed over is hidden; if it failed it comes again then.
+    pub visibility: Duration,
     /// How often a message is handed over before it becomes a dead letter.
     pub max_receives: u32,
 }
@@ -172,6 +174,7 @@ struct Reader {
     subscriptions: Vec<Subscription>,
     rules: Vec<Rule>,
     outbox: Vec<Pattern>,
+    outbox_dead_letters: Vec<String>,
     table: Option<Table>,
     bucket: Option<String>,
     secrets: Vec<String>,
@@ -226,14 +229,22 @@ impl Reader {
                 let max_receives = queue
                     .redrive_policy
                     .map_or(u32::MAX, |policy| policy.max_receive_count);
-                self.queues
-                    .insert(id.to_owned(), Queue { arn, max_receives });
+                let queue = Queue {
+                    arn,
+                    visibility: Duration::from_secs(queue.visibility_timeout.unwrap_or(30)),
+                    max_receives,
+                };
+                self.queues.insert(id.to_owned(), queue);
             }
             "AWS::SNS::Subscription" => self
                 .subscriptions
                 .push(read_subscription(source, resource)?),
             "AWS::Events::Rule" => self.rules.push(read_rule(source, resource)?),
-            "AWS::Pipes::Pipe" => self.outbox.extend(read_pipe(source, resource)?),
+            "AWS::Pipes::Pipe" => {
+                let (filters, dead_letters) = read_pipe(source, resource)?;
+                self.outbox.extend(filters);
+                self.outbox_dead_letters.push(dead_letters);
+            }
             "AWS::DynamoDB::Table" => {
                 set_once(&mut self.table, read_table(source, resource)?, "table")?;
             }
@@ -271,6 +282,7 @@ impl Reader {
         if let Some(missing) = sources
             .chain(targets)
             .chain(ruled)
+            .chain(&self.outbox_dead_letters)
             .find(|queue| !self.queues.contains_key(*queue))
         {
             return Err(TemplateError::form(
@@ -425,25 +437,29 @@ fn read_rule(source: &CloudFormation, resource: &Resource) -> Result<Rule, Probl
     })
 }
 
-fn read_pipe(source: &CloudFormation, resource: &Resource) -> Result<Vec<Pattern>, Problem> {
+/// What the pipe lets through, and the queue of what it gives up on.
+fn read_pipe(
+    source: &CloudFormation,
+    resource: &Resource,
+) -> Result<(Vec<Pattern>, String), Problem> {
     let properties: PipeProperties = typed(source, &resource.properties)?;
     if !properties.source.contains(":dynamodb:") || !properties.target.contains(":sns:") {
         return Err("a pipe must lead from the table's stream to the topic"
             .to_owned()
             .into());
     }
-    let filters = properties
-        .source_parameters
-        .filter_criteria
-        .filters
-        .into_iter();
-    filters
-        .map(|filter| {
-            let pattern: Value =
-                serde_json::from_str(&filter.pattern).map_err(|error| error.to_string())?;
-            Ok(Pattern::parse(&pattern)?)
-        })
-        .collect()
+    let SourceParameters {
+        filter_criteria,
+        stream,
+    } = properties.source_parameters;
+    let filters = filter_criteria.filters.into_iter().map(|filter| {
+        let pattern: Value =
+            serde_json::from_str(&filter.pattern).map_err(|error| error.to_string())?;
+        Ok(Pattern::parse(&pattern)?)
+    });
+    let filters: Result<_, Problem> = filters.collect();
+    let dead_letters = logical_id(&stream.dead_letter_config.arn).to_owned();
+    Ok((filters?, dead_letters))
 }
 
 fn read_table(source: &CloudFormation, resource: &Resource) -> Result<Table, Problem> {
@@ -537,6 +553,7 @@ struct ScalingConfig {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct QueueProperties {
+    visibility_timeout: Option<u64>,
     redrive_policy: Option<RedrivePolicy>,
 }
 
@@ -583,9 +600,33 @@ struct PipeProperties {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct SourceParameters {
     filter_criteria: FilterCriteria,
+    #[serde(rename = "DynamoDBStreamParameters")]
+    stream: StreamParameters,
+}
+
+/// How the pipe reads the stream. What it gives up on must not vanish; here nothing is ever given up on, because stream and
+/// queues are one process.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct StreamParameters {
+    dead_letter_config: DeadLetterConfig,
+    #[serde(rename = "MaximumRecordAgeInSeconds")]
+    _maximum_record_age: u64,
+    #[serde(rename = "StartingPosition")]
+    _starting_position: Value,
+    #[serde(rename = "BatchSize")]
+    _batch_size: Value,
+    #[serde(rename = "OnPartialBatchItemFailure")]
+    _on_partial_failure: Value,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct DeadLetterConfig {
+    arn: String,
 }
 
 #[derive(Deserialize)]
@@ -630,6 +671,9 @@ struct Notifications {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+    use muster_shared::domain::{export, import, invitation};
+
     use super::*;
 
     fn parameters() -> BTreeMap<&'static str, String> {
@@ -653,7 +697,7 @@ mod tests {
                 concurrency: Some(5)
             }]
         );
-        assert_eq!(template.queues["MailQueue"].max_receives, 5);
+        assert_eq!(template.queues["ExportQueue"].max_receives, 5);
         assert_eq!(
             (mail.memory, template.functions["sign-in"].memory),
             (256, 1769)
@@ -682,6 +726,46 @@ mod tests {
             ),
             (4, 2, 1)
         );
+    }
+
+    /// A job is said to have failed once it was silent for so long. Until then a worker may still be at it, or begin.
+    #[test]
+    fn nothing_is_said_to_have_failed_that_a_queue_still_tries() {
+        let template = Template::parse(DEPLOYED, &parameters()).unwrap();
+        let signed = |duration: Duration| SignedDuration::try_from(duration).unwrap();
+        // These note each attempt when it begins; the next one begins when the message is visible again.
+        for (queue, function, patience) in [
+            ("ImportQueue", "import", import::CHECKING),
+            ("ExportQueue", "export", export::WRITING),
+        ] {
+            let attempt = template.queues[queue].visibility + template.functions[function].timeout;
+            assert!(patience > signed(attempt), "{queue}");
+        }
+        // Of these only success is noted.
+        for (queue, function, patience) in [
+            ("ImportChunkQueue", "import-chunk", import::IMPORTING),
+            ("MailQueue", "send-mail", invitation::SENDING),
+        ] {
+            let (queue, function) = (&template.queues[queue], &template.functions[function]);
+            let attempts = queue.visibility * queue.max_receives + function.timeout;
+            assert!(patience > signed(attempts), "{}", function.name);
+        }
+        let mail = &template.queues["MailQueue"];
+        let outage = Duration::from_hours(12);
+        assert!(mail.visibility * mail.max_receives >= outage);
+    }
+
+    #[test]
+    fn a_pipe_that_lets_records_vanish_is_refused() {
+        let changed = DEPLOYED.replacen(
+            "          DeadLetterConfig: { Arn: !GetAtt OutboxDeadLetters.Arn }\n",
+            "",
+            1,
+        );
+        let refused = Template::parse(&changed, &parameters())
+            .unwrap_err()
+            .to_string();
+        assert!(refused.contains("DeadLetterConfig"), "{refused}");
     }
 
     #[test]

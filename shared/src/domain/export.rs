@@ -74,7 +74,8 @@ pub enum ExportState {
     Running,
     /// Can be fetched.
     Done,
-    /// Could not be written.
+    /// Could not be written. Stored where whoever asked may no longer export, and what [`Export::state_at`] makes of an
+    /// export that nobody works on any more.
     Failed,
 }
 
@@ -132,7 +133,7 @@ impl Filter {
             && self.invitation.is_none_or(|state| {
                 user.invited
                     .as_ref()
-                    .is_some_and(|invited| invited.state == state)
+                    .is_some_and(|invited| invited.mail_state(now) == state)
             })
     }
 
@@ -207,7 +208,22 @@ pub struct Export {
 /// How long an export can be fetched; the bucket sweeps its file no sooner (`infra/template.yaml`).
 const KEPT: SignedDuration = SignedDuration::from_hours(24 * 7);
 
+/// How long after an attempt to write it began nobody works on an export any more: another would have begun by then.
+pub const WRITING: SignedDuration = SignedDuration::from_hours(2);
+
 impl Export {
+    /// Where the export stands at `now`. Workers die, and queues give up on what failed too often, without being able to say
+    /// so; therefore silence is what tells. A later attempt moves it on all the same.
+    #[must_use]
+    pub fn state_at(&self, now: Timestamp) -> ExportState {
+        let waits = matches!(self.state, ExportState::Queued | ExportState::Running);
+        if waits && now.duration_since(self.updated_at) > WRITING {
+            ExportState::Failed
+        } else {
+            self.state
+        }
+    }
+
     /// Until when it can be fetched.
     #[must_use]
     pub fn kept_until(&self) -> Timestamp {

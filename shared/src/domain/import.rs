@@ -1,12 +1,13 @@
 //! Imports: a file of users, its plan, and how far the commit has come.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
 use super::audit::{Actor, Target};
 use super::id::{ImportId, PlanId, TenantId};
+use super::trace::TraceId;
 
 /// Where an import stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -28,6 +29,9 @@ pub enum ImportState {
     DoneWithErrors,
     /// Withdrawn.
     Cancelled,
+    /// It stopped before it was over: what was done stays done. Import the file again to complete it. Never stored, but
+    /// what [`Import::state_at`] makes of an import that nobody works on any more.
+    Failed,
 }
 
 /// What happens to a row.
@@ -76,6 +80,15 @@ pub struct Counts {
     pub unchanged: u64,
     /// Rows not taken.
     pub refused: u64,
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.created += other.created;
+        self.updated += other.updated;
+        self.unchanged += other.unchanged;
+        self.refused += other.refused;
+    }
 }
 
 impl Counts {
@@ -159,13 +172,38 @@ pub struct Import {
     /// How many of them are done.
     #[serde(default)]
     pub chunks_done: u32,
+    /// The trace of the request that began it, or of the file that did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceId>,
     /// When it was begun.
     pub created_at: Timestamp,
     /// When it last moved on.
     pub updated_at: Timestamp,
 }
 
+/// How long after an attempt to check the file began nobody works on it any more: another would have begun by then.
+pub const CHECKING: SignedDuration = SignedDuration::from_hours(2);
+
+/// How long after the last chunk was done nobody works on the others any more: each would have been tried as often as it is.
+pub const IMPORTING: SignedDuration = SignedDuration::from_hours(3);
+
 impl Import {
+    /// Where the import stands at `now`. Workers die, and queues give up on what failed too often, without being able to say
+    /// so; therefore silence is what tells. A later attempt, or support's, moves it on all the same.
+    #[must_use]
+    pub fn state_at(&self, now: Timestamp) -> ImportState {
+        let patience = match self.state {
+            ImportState::Checking => CHECKING,
+            ImportState::Importing => IMPORTING,
+            settled => return settled,
+        };
+        if now.duration_since(self.updated_at) > patience {
+            ImportState::Failed
+        } else {
+            self.state
+        }
+    }
+
     /// The state in which an import ends whose commit came to these counts.
     #[must_use]
     pub fn final_state(done: Counts) -> ImportState {
@@ -262,6 +300,7 @@ impl Import {
             problems: Vec::new(),
             chunks: 0,
             chunks_done: 0,
+            trace: None,
             created_at: now,
             updated_at: now,
         }

@@ -29,7 +29,7 @@ pub enum MailState {
     Bounced,
     /// Reported as spam by the recipient.
     Complained,
-    /// Refused by the mail service.
+    /// Refused by the mail service, or not sent in half a day.
     Failed,
 }
 
@@ -126,6 +126,24 @@ pub struct Invited {
     /// When its link ends, once it was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+}
+
+/// How long after it was asked for a mail is tried to be sent; longer than the mail service is ever out of order, or else it
+/// is to be asked for anew.
+pub const SENDING: SignedDuration = SignedDuration::from_hours(13);
+
+impl Invited {
+    /// How far the mail has come at `now`. What is not sent by the time that its queue gives up on it has failed, though
+    /// nobody is there to say so; should support have it sent after all, it goes on from there.
+    #[must_use]
+    pub fn mail_state(&self, now: Timestamp) -> MailState {
+        let waits = matches!(self.state, MailState::Queued | MailState::Sending);
+        if waits && now.duration_since(self.at) > SENDING {
+            MailState::Failed
+        } else {
+            self.state
+        }
+    }
 }
 
 /// An invitation and the mail that carries it.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::email::Email;
 use super::id::{LinkId, MailId, Seed, TenantId, UserId};
 use super::invitation::{MailState, Nonce};
+use super::trace::TraceId;
 
 /// What a mail is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +24,21 @@ pub enum MailKind {
     EmailChangeConfirm,
     /// Tells the old address that it was changed.
     EmailChanged,
+}
+
+impl MailKind {
+    /// The kind as it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Invitation => "invitation",
+            Self::PasswordReset => "password_reset",
+            Self::PasswordChanged => "password_changed",
+            Self::EmailChangeNotice => "email_change_notice",
+            Self::EmailChangeConfirm => "email_change_confirm",
+            Self::EmailChanged => "email_changed",
+        }
+    }
 }
 
 /// A mail on its way. Its words and its link are made when it is sent, so none of them is kept.
@@ -56,6 +72,9 @@ pub struct Mail {
     /// Until when a worker that began to send it may take; afterwards another tries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease_until: Option<Timestamp>,
+    /// The trace of the request that asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceId>,
     /// The mail service's own id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message_id: Option<String>,
@@ -88,6 +107,7 @@ impl Mail {
             state: MailState::Queued,
             created_at: now,
             lease_until: None,
+            trace: None,
             message_id: None,
             reason: None,
         }

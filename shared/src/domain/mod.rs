@@ -32,5 +32,6 @@ pub mod session;
 pub mod tenant;
 pub mod text;
 pub mod throttle;
+pub mod trace;
 pub mod user;
 pub mod vat;

@@ -100,7 +100,7 @@ impl ToLookAt {
         let Some(invited) = &user.invited else {
             return;
         };
-        match invited.state {
+        match invited.mail_state(now) {
             MailState::Bounced => self.bounced += 1,
             MailState::Complained => self.complained += 1,
             MailState::Failed => self.failed += 1,

@@ -58,6 +58,15 @@ pub fn route(request: &Request) -> String {
     }
 }
 
+/// The gateway's own id of a request, by which its access log tells of it too.
+#[must_use]
+pub fn request_id(request: &Request) -> Option<String> {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
+        _ => None,
+    }
+}
+
 /// Where a request comes from, as the gateway saw it, or the distribution in front of it if the request came through that:
 /// what a client says of itself in headers does not count.
 #[must_use]

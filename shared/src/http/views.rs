@@ -159,7 +159,7 @@ impl UserView {
             username: text(user.username.as_ref().map(Username::as_str)),
             status: user.status(now),
             invitation: user.invited.as_ref().map(|invited| InvitationView {
-                mail: invited.state,
+                mail: invited.mail_state(now),
                 invited_at: time(invited.at),
                 sent_at: invited.sent_at.map(time),
                 expires_at: invited.expires_at.map(time),

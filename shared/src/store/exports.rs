@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::expression::{Change, Condition};
 use super::keys;
+use super::outbox;
 use super::transaction::Transaction;
 use super::{Store, StoreError, item, n, s, seconds, value};
 use crate::domain::export::{Export, ExportState};
@@ -24,7 +25,7 @@ impl<T: Clone> Transaction<'_, T> {
         repeated: T,
     ) -> Result<(), StoreError> {
         let mut stored = item(&keys::export(tenant, &export.id), export)?;
-        stored.insert(keys::OUTBOX.to_owned(), s(OUTBOX));
+        outbox::wait(&mut stored, OUTBOX);
         stored.insert(keys::TTL.to_owned(), seconds(export.kept_until()));
         self.create(stored, repeated);
         Ok(())

@@ -5,10 +5,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::expression::{Change, Condition};
 use super::keys::{self, Key};
+use super::outbox;
 use super::transaction::Transaction;
 use super::{Item, Store, StoreError, item, n, s, seconds, value};
 use crate::domain::id::{ImportId, PlanId, TenantId};
 use crate::domain::import::{Chunk, Counts, Import, ImportState};
+use crate::domain::trace::TraceId;
+use crate::metrics;
 
 /// What waits for `import-chunk`.
 pub const OUTBOX: &str = "import-chunk";
@@ -75,10 +78,14 @@ impl Store {
             Some(plan) => unmoved.equals("plan", s(plan.as_str())),
             None => unmoved.lacks("plan"),
         };
-        Ok(self
+        let moved = self
             .put_if(import_item(tenant, to)?, unmoved)
             .await?
-            .is_ok())
+            .is_ok();
+        if moved {
+            metrics::import_moved(to.state);
+        }
+        Ok(moved)
     }
 
     /// Puts a chunk of a plan, waiting for the commit. It is remembered as long as its import, which was begun at
@@ -112,7 +119,8 @@ impl Store {
     /// When the table cannot be written.
     pub async fn release_chunk(&self, plan: &PlanOf, number: u32) -> Result<(), StoreError> {
         let waiting = Condition::exists().lacks("released");
-        self.update(&plan.chunk(number), release(), waiting)
+        let release = release(outbox::current().as_ref());
+        self.update(&plan.chunk(number), release, waiting)
             .await
             .map(|_| ())
     }
@@ -132,9 +140,13 @@ impl Store {
             .set("state", value(&state)?)
             .set("updated_at", s(now.to_string()));
         let running = Condition::exists().equals("state", value(&ImportState::Importing)?);
-        self.update(&keys::import(tenant, import), change, running)
-            .await
-            .map(|_| ())
+        if self
+            .update(&keys::import(tenant, import), change, running)
+            .await?
+        {
+            metrics::import_moved(state);
+        }
+        Ok(())
     }
 }
 
@@ -152,14 +164,12 @@ fn swept(begun: Timestamp) -> AttributeValue {
     seconds(begun.saturating_add(KEPT).unwrap_or(Timestamp::MAX))
 }
 
-fn release() -> Change {
-    Change::new()
-        .set(keys::OUTBOX, s(OUTBOX))
-        .set("released", n(1))
+fn release(trace: Option<&TraceId>) -> Change {
+    Change::new().wait(OUTBOX, trace).set("released", n(1))
 }
 
 impl<T: Clone> Transaction<'_, T> {
-    /// Adds an import; `there` if it is there already.
+    /// Adds an import, which belongs to the present trace from now on; `there` if it is there already.
     ///
     /// # Errors
     /// When it cannot be stored.
@@ -169,25 +179,28 @@ impl<T: Clone> Transaction<'_, T> {
         import: &Import,
         there: T,
     ) -> Result<(), StoreError> {
-        self.create(import_item(tenant, import)?, there);
+        let mut stored = import_item(tenant, import)?;
+        outbox::keep_trace(&mut stored);
+        self.create(stored, there);
+        self.tally.imports_begun += 1;
         Ok(())
     }
 
-    /// Commits a plan: the import goes from ready to importing, and its first chunk is released. What the plan
-    /// leaves as it is, or refuses, is counted at once.
+    /// Commits the plan of an import, which goes from ready to importing, and releases its first chunk. What the plan
+    /// leaves as it is, or refuses, is counted at once. The chunks belong to the trace that the import began with.
     ///
     /// # Errors
     /// When it cannot be stored.
     pub fn commit_import(
         &mut self,
         plan: &PlanOf,
-        planned: Counts,
+        import: &Import,
         now: Timestamp,
         not_ready: T,
     ) -> Result<(), StoreError> {
         let done = Counts {
-            unchanged: planned.unchanged,
-            refused: planned.refused,
+            unchanged: import.planned.unchanged,
+            refused: import.planned.refused,
             ..Counts::default()
         };
         let change = Change::new()
@@ -203,7 +216,9 @@ impl<T: Clone> Transaction<'_, T> {
             ready,
             not_ready.clone(),
         );
-        self.update(&plan.chunk(0), release(), Condition::exists(), not_ready);
+        let release = release(import.trace.as_ref());
+        self.update(&plan.chunk(0), release, Condition::exists(), not_ready);
+        self.tally.rows += done;
         Ok(())
     }
 
@@ -286,6 +301,7 @@ impl<T: Clone> Transaction<'_, T> {
             Condition::exists(),
             before,
         );
+        self.tally.rows += chunk.done;
         Ok(())
     }
 }

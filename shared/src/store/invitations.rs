@@ -154,6 +154,7 @@ impl<T: Clone> Transaction<'_, T> {
             user: offer.invitation.user.clone(),
         };
         self.add_membership(&offer.mail.to.folded(), &membership)?;
+        self.tally.invitations_offered += 1;
         self.queue_mail(&offer.mail, repeated)
     }
 
@@ -178,6 +179,7 @@ impl<T: Clone> Transaction<'_, T> {
             .equals("nonce", s(invitation.nonce.as_str()))
             .at_most(keys::ENDS, seconds(now));
         self.delete_if(&keys::invitation(tenant, &invitation.user), over, moved_on);
+        self.tally.invitations_expired += 1;
         Ok(())
     }
 
@@ -211,6 +213,7 @@ impl<T: Clone> Transaction<'_, T> {
             .equals("nonce", s(invitation.nonce.as_str()))
             .lacks_or_greater(keys::ENDS, seconds(now));
         self.delete_if(&keys::invitation(tenant, &invitation.user), good, gone);
+        self.tally.invitations_accepted += 1;
     }
 
     /// Notes on invitation and user that the link goes out now and ends at `expires_at`.
@@ -363,7 +366,7 @@ impl BulkChange for Inviting<'_> {
             None if self.again => return Err(Refusal::NotInvited),
             // A standing invitation whose mail is on its way or arrived stays; one that came to nothing is made anew.
             Some(invited) => {
-                invited.state > MailState::Delivered
+                invited.mail_state(self.now) > MailState::Delivered
                     || invited.expires_at.is_some_and(|end| expired(end, self.now))
             }
             None => true,

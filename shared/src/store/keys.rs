@@ -36,6 +36,8 @@ pub const TTL: &str = "ttl";
 pub const ENDS: &str = "ends";
 /// What kind of worker an item waits for.
 pub const OUTBOX: &str = "outbox";
+/// The trace of the request that let an item wait for a worker.
+pub const TRACE: &str = "trace";
 /// Over how many partitions of [`BY_EXPIRY`] each kind of item is spread.
 pub const EXPIRY_SHARDS: u16 = 8;
 

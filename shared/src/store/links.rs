@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::expression::{Change, Condition};
 use super::keys;
 use super::mails::OUTBOX;
+use super::outbox;
 use super::transaction::Transaction;
 use super::{Store, StoreError, item, n, s, seconds, value};
 use crate::domain::email_change::Started;
@@ -39,7 +40,7 @@ impl Store {
     /// When the table cannot be written.
     pub async fn ask_for_reset(&self, asked: &ResetAsked) -> Result<(), StoreError> {
         let mut stored = item(&keys::reset_asked(&asked.id), asked)?;
-        stored.insert(keys::OUTBOX.to_owned(), s(OUTBOX));
+        outbox::wait(&mut stored, OUTBOX);
         stored.insert(keys::TTL.to_owned(), swept(asked.at, ASKED_KEPT));
         // What stands in the way is this very request, made before.
         self.put_if(stored, Condition::absent()).await.map(|_| ())

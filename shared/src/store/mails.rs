@@ -4,11 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::expression::{Change, Condition};
 use super::keys;
+use super::outbox;
 use super::transaction::Transaction;
 use super::{Store, StoreError, item, s, seconds, value};
 use crate::domain::id::MailId;
 use crate::domain::invitation::MailState;
 use crate::domain::letter::{Mail, MailKind};
+use crate::metrics;
 
 /// What waits for `send-mail`.
 pub const OUTBOX: &str = "mail";
@@ -26,7 +28,7 @@ impl<T: Clone> Transaction<'_, T> {
     /// When it cannot be stored.
     pub fn queue_mail(&mut self, mail: &Mail, repeated: T) -> Result<(), StoreError> {
         let mut stored = item(&keys::mail(&mail.id), mail)?;
-        stored.insert(keys::OUTBOX.to_owned(), s(OUTBOX));
+        outbox::wait(&mut stored, OUTBOX);
         stored.insert(
             keys::TTL.to_owned(),
             seconds(
@@ -70,13 +72,17 @@ impl Store {
     ///
     /// # Errors
     /// When the table cannot be written.
-    pub async fn mail_sent(&self, mail: &Mail, message_id: &str) -> Result<(), StoreError> {
-        self.move_mail(
-            mail,
-            MailState::Sent,
-            done().set("message_id", s(message_id)),
-        )
-        .await
+    pub async fn mail_sent(
+        &self,
+        mail: &Mail,
+        message_id: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let change = done().set("message_id", s(message_id));
+        if self.move_mail(mail, MailState::Sent, change).await? {
+            metrics::mail_age(mail.kind, now.duration_since(mail.created_at));
+        }
+        Ok(())
     }
 
     /// Gives a mail back that could not be sent just now, so that the next delivery need not wait. The life of its link
@@ -111,12 +117,10 @@ impl Store {
     /// # Errors
     /// When the table cannot be written.
     pub async fn mail_given_up(&self, mail: &Mail, reason: &str) -> Result<(), StoreError> {
-        self.move_mail(
-            mail,
-            MailState::Failed,
-            done().set("reason", because(reason)),
-        )
-        .await
+        let change = done().set("reason", because(reason));
+        self.move_mail(mail, MailState::Failed, change)
+            .await
+            .map(|_| ())
     }
 
     /// Notes what became of a mail after it was sent.
@@ -132,17 +136,17 @@ impl Store {
         let change = reason.map_or_else(Change::new, |reason| {
             Change::new().set("reason", because(reason))
         });
-        self.move_mail(mail, state, change).await
+        self.move_mail(mail, state, change).await.map(|_| ())
     }
 
     /// Moves a mail on, on the mail and on the user it invited, unless it has come further already: news may come
-    /// twice and in any order. What else changes of the mail changes in any case.
+    /// twice and in any order. What else changes of the mail changes in any case. Says whether the mail moved.
     async fn move_mail(
         &self,
         mail: &Mail,
         state: MailState,
         change: Change,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let key = keys::mail(&mail.id);
         let mut current = Some(mail.clone());
         while let Some(mail) = current {
@@ -150,7 +154,7 @@ impl Store {
                 if !change.is_empty() {
                     self.update(&key, change, Condition::exists()).await?;
                 }
-                return Ok(());
+                return Ok(false);
             }
             let change = change.clone().set("state", value(&state)?);
             let unmoved = Condition::exists().equals("state", value(&mail.state)?);
@@ -159,19 +163,21 @@ impl Store {
             if mail.kind == MailKind::Invitation {
                 transaction.show_mail_state(&mail, state, Part::User)?;
             }
-            match transaction.commit().await? {
-                Ok(()) => return Ok(()),
+            let moved = match transaction.commit().await? {
+                Ok(()) => true,
                 // The user has a newer invitation, or is gone: the mail alone moves on.
                 Err(failed) if failed.iter().all(|failed| failed.tag == Part::User) => {
-                    if self.update(&key, change, unmoved).await? {
-                        return Ok(());
-                    }
+                    self.update(&key, change, unmoved).await?
                 }
-                Err(_) => {}
+                Err(_) => false,
+            };
+            if moved {
+                metrics::mail_moved(mail.kind, state);
+                return Ok(true);
             }
             current = self.mail(&mail.id).await?;
         }
-        Ok(())
+        Ok(false)
     }
 }
 

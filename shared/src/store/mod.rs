@@ -18,6 +18,7 @@ pub mod links;
 pub mod mails;
 pub mod meter;
 pub mod named;
+pub mod outbox;
 pub mod overview;
 pub mod people;
 pub mod roles;

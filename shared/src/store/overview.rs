@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::expression::{Change, Condition};
 use super::keys;
+use super::outbox;
 use super::{Store, StoreError, s, value};
 use crate::domain::id::TenantId;
 use crate::domain::overview::{Counts, Overview, PATIENCE};
@@ -33,7 +34,7 @@ impl Store {
             .at_most("asked_at", s(lost.to_string()));
         (self.update(&key, Change::new().remove(keys::OUTBOX), lost)).await?;
         let ask = Change::new()
-            .set(keys::OUTBOX, s(OUTBOX))
+            .wait(OUTBOX, outbox::current().as_ref())
             .set("asked_at", s(now.to_string()));
         let idle = Condition::default().lacks(keys::OUTBOX);
         self.update(&key, ask, idle).await.map(|_| ())

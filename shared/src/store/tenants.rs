@@ -197,6 +197,7 @@ impl<T: Clone> Transaction<'_, T> {
             enough,
             short,
         );
+        self.tally.seats_assigned += u64::from(count);
     }
 
     /// Gives `count` seats back.
@@ -208,6 +209,7 @@ impl<T: Clone> Transaction<'_, T> {
             there,
             gone,
         );
+        self.tally.seats_freed += u64::from(count);
     }
 
     /// Makes a licence code known.

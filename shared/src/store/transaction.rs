@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::types::{
 use super::expression::{Change, Condition, Names};
 use super::keys::Key;
 use super::{Item, Store, StoreError, meter};
+use crate::metrics::Tally;
 
 /// The most parts that `DynamoDB` takes in one transaction.
 pub const MOST: usize = 100;
@@ -22,6 +23,8 @@ pub struct Transaction<'a, T> {
     parts: Vec<TransactWriteItem>,
     tags: Vec<Option<T>>,
     known: HashSet<Key>,
+    /// What operators count of it, once it is committed.
+    pub(super) tally: Tally,
 }
 
 /// A part whose condition did not hold.
@@ -42,6 +45,7 @@ impl<'a, T: Clone> Transaction<'a, T> {
             parts: Vec::new(),
             tags: Vec::new(),
             known: HashSet::new(),
+            tally: Tally::default(),
         }
     }
 
@@ -179,6 +183,7 @@ impl<'a, T: Clone> Transaction<'a, T> {
             let error = match sent {
                 Ok(done) => {
                     meter::write(done.consumed_capacity());
+                    self.tally.tell();
                     return Ok(Ok(()));
                 }
                 Err(error) => error,

@@ -14,7 +14,7 @@ use muster_shared::domain::audit::Actor;
 use muster_shared::domain::id::{ImportId, Seed, TenantId, UserId};
 use muster_shared::domain::import::{Import, Source};
 use muster_shared::error::Internal;
-use muster_shared::lambda::{Function, outbox_keys};
+use muster_shared::lambda::{Function, Invocation, LambdaEvent, outbox_keys};
 use muster_shared::store::transaction::Transaction;
 use muster_tests::world::{World, text};
 use serde_json::{Value, json};
@@ -48,6 +48,7 @@ fn remember(contexts: &Contexts, world: &World) {
 async fn handle(real: Function, contexts: &Contexts, message: &str) -> Result<(), Internal> {
     let context = &contexts.get().unwrap()[real.name];
     let event = json!({ "Records": [{ "messageId": "m", "body": message }] });
+    let event = LambdaEvent::new(event, Invocation::default());
     let answer = real.invoke(context, event).await.unwrap();
     match answer["batchItemFailures"].as_array().unwrap().as_slice() {
         [] => Ok(()),

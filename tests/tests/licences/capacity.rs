@@ -1,6 +1,7 @@
 //! What calls cost: read and write units of the table and its indexes. A costlier call fails here. A cheaper one too: then
 //! the tables are to be brought up to date.
 
+use muster_shared::lambda::{Invocation, LambdaEvent};
 use muster_shared::store::meter;
 use muster_tests::world::{Actor, Answer, Company, PASSWORD, World, text};
 use serde_json::{Value, json};
@@ -371,6 +372,7 @@ async fn support(
         .find(|function| function.name == "support")
         .unwrap();
     let ctx = world.stack.context("support").unwrap();
+    let order = LambdaEvent::new(order, Invocation::default());
     let (answer, consumed) = meter::measure(function.invoke(ctx, order)).await;
     let answer = answer.unwrap_or_else(|error| panic!("{error}"));
     assert!(answer["operation"].is_string(), "{answer}");

@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use muster_local::functions::ALL;
 use muster_shared::context::Context;
 use muster_shared::error::Internal;
-use muster_shared::lambda::Function;
+use muster_shared::lambda::{Function, Invocation, LambdaEvent};
 use muster_tests::world::{Company, PASSWORD, World};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -64,6 +64,7 @@ impl Office {
         }
         let ctx = Arc::new(Context::connect(config, ctx.clock.clone()).await.unwrap());
         let batch = json!({ "Records": [{ "messageId": "1", "body": message }] });
+        let batch = LambdaEvent::new(batch, Invocation::default());
         let answer = tokio::select! {
             answer = send_mail::FUNCTION.invoke(&ctx, batch) => answer.unwrap(),
             _ = self.death.acquire() => json!({ "batchItemFailures": ["died"] }),
@@ -353,10 +354,10 @@ async fn a_mail_that_fails_again_and_again_is_kept_and_sent_when_support_says_so
     let company = company(&world, office).await;
     office.set_service(Some(service_that_says("SendingPausedException")));
     let ada = invite_ada(&company).await;
-    office.let_through(5).await;
+    office.let_through(120).await;
     world.stack.settled().await;
     let dead = world.stack.dead_letters();
-    assert_eq!((dead.len(), dead[0].receives), (1, 5), "{dead:?}");
+    assert_eq!((dead.len(), dead[0].receives), (1, 120), "{dead:?}");
     office.set_service(None);
     let nobody = world.nobody();
     let redrive = nobody.post("/local/dead-letters/redrive", json!({}));

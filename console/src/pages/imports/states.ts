@@ -15,6 +15,7 @@ export const tones: Readonly<Record<State, Tone>> = {
   done: 'success',
   done_with_errors: 'warning',
   cancelled: 'neutral',
+  failed: 'danger',
 };
 
 export const outcomeTones: Readonly<Record<Outcome, Tone>> = {
