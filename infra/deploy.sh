@@ -42,35 +42,35 @@ package() {
 # The template's parameters that are set here.
 given() {
   local name
-  sed -n '/^Parameters:/,/^Conditions:/s/^  \([A-Za-z]*\):$/\1/p' infra/template.yaml | while IFS= read -r name; do
+  parameters | while IFS= read -r name; do
     [ -z "${!name-}" ] || echo "$name"
   done
 }
 
 # Deploys with the parameters that are set; the others stay what they are.
 deploy_stack() {
-  local name parameters=()
+  local name values=()
   for name in $(given); do
-    parameters+=("$name=${!name}")
+    values+=("$name=${!name}")
   done
   # What was made stays when something fails the first time, so that the cause can be mended and this be run again.
   aws cloudformation deploy --stack-name "$stack" --template-file target/aws/packaged.yaml \
     --s3-bucket "$code" --s3-prefix templates --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset --disable-rollback \
-    --parameter-overrides ${parameters[@]+"${parameters[@]}"} --tags application=muster "stage=${Stage:-production}"
+    --parameter-overrides ${values[@]+"${values[@]}"} --tags application=muster "stage=${Stage:-production}"
 }
 
 # The first deployment where there is a table already: one that an earlier stack left, or that was restored. CloudFormation
 # takes table, bucket and signing secret into the stack as they are, those of them that there are.
 adopt_stack() {
-  local name parameters=()
+  local name values=()
   for name in $(given); do
-    parameters+=("ParameterKey=$name,ParameterValue=\"${!name}\"")
+    values+=("ParameterKey=$name,ParameterValue=\"${!name}\"")
   done
   echo "There is a table $stack already: taking it, and what else is there of the same name, into the new stack"
   aws s3 cp target/aws/packaged.yaml "s3://$code/templates/adopt.yaml" --only-show-errors
   aws cloudformation create-change-set --stack-name "$stack" --change-set-name adopt --change-set-type CREATE --import-existing-resources \
     --template-url "https://s3.$region.amazonaws.com/$code/templates/adopt.yaml" --capabilities CAPABILITY_IAM \
-    --parameters "${parameters[@]}" --tags Key=application,Value=muster "Key=stage,Value=${Stage:-production}" > /dev/null
+    --parameters "${values[@]}" --tags Key=application,Value=muster "Key=stage,Value=${Stage:-production}" > /dev/null
   aws cloudformation wait change-set-create-complete --stack-name "$stack" --change-set-name adopt
   aws cloudformation execute-change-set --stack-name "$stack" --change-set-name adopt --disable-rollback
   aws cloudformation wait stack-create-complete --stack-name "$stack"

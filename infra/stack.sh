@@ -13,6 +13,11 @@ need() {
   done
 }
 
+# The template's parameters.
+parameters() {
+  sed -n '/^Parameters:/,/^Conditions:/s/^  \([A-Za-z]*\):$/\1/p' infra/template.yaml
+}
+
 # Takes what is set in infra/deploy.env and not in the environment, so that `make deploy Memory=512` has the last word.
 read_settings() {
   local file=${SETTINGS:-infra/deploy.env} line name
@@ -20,7 +25,9 @@ read_settings() {
     while IFS= read -r line || [ -n "$line" ]; do
       case $line in '' | '#'*) continue ;; esac
       name=${line%%=*}
-      [[ $line == *=* && $name =~ ^[A-Za-z_][A-Za-z0-9_]*$ ]] || fail "$file: what is \"$line\"?"
+      if [ "$name" = "$line" ] || ! { parameters; printf '%s\n' STACK AWS_PROFILE AWS_REGION; } | grep -x -- "$name" > /dev/null; then
+        fail "$file: what is \"$line\"?"
+      fi
       [ -n "${!name-}" ] || export "$name=${line#*=}"
     done < "$file"
   fi

@@ -166,6 +166,18 @@ def test_settings_come_from_the_file_and_the_environment_has_the_last_word(world
     assert overrides(only) == ["BaseUrl=https://fleet.example", "Sender=a@acme.example", "Memory=1024"]
 
 
+def test_a_misspelt_setting_is_refused(world):
+    (world.checkout / "infra/deploy.env").write_text("Sendr=a@acme.example\n")
+    done = world.run("deploy.sh")
+    assert done.returncode != 0 and 'what is "Sendr=a@acme.example"?' in done.stderr
+
+
+def test_the_example_of_settings_is_understood(world):
+    shutil.copy(world.checkout / "infra/deploy.env.example", world.checkout / "infra/deploy.env")
+    done = world.run("deploy.sh")
+    assert done.returncode == 0, done.stderr
+
+
 def test_files_go_up_with_their_types_the_page_last(world):
     assert world.run("deploy.sh", Sender="a@acme.example").returncode == 0
     uploads = [said for said in world.said("s3 cp") if said[2].startswith("console/")]
