@@ -21,7 +21,10 @@ def build(root: pathlib.Path, profile: str, operations: list[str]) -> dict[str, 
     command = ["cargo", "build", "--locked", "--profile", profile, "--bins", *packages]
     subprocess.run(command, cwd=root, check=True)
     metadata = subprocess.run(
-        ["cargo", "metadata", "--format-version", "1", "--no-deps", "--locked"], cwd=root, check=True, capture_output=True
+        ["cargo", "metadata", "--format-version", "1", "--no-deps", "--locked"],
+        cwd=root,
+        check=True,
+        capture_output=True,
     )
     target = pathlib.Path(json.loads(metadata.stdout)["target_directory"]) / profile
     return {operation: target / operation for operation in operations}

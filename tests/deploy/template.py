@@ -119,11 +119,14 @@ def _replaced(part, replacement):
 
 def _plain(template: dict) -> dict:
     """ministack is reached without TLS, which the buckets' policies refuse, here as on AWS."""
-    for policy in (one for one in template["Resources"].values() if one["Type"] == "AWS::S3::BucketPolicy"):
-        document = policy["Properties"]["PolicyDocument"]
-        kept = [one for one in document["Statement"] if "aws:SecureTransport" not in json.dumps(one.get("Condition", {}))]
-        # A policy needs a statement.
-        document["Statement"] = kept or [{**document["Statement"][0], "Condition": {"Bool": {"aws:ViaAWSService": "true"}}}]
+    resources = template["Resources"]
+    for name in [name for name, one in resources.items() if one["Type"] == "AWS::S3::BucketPolicy"]:
+        document = resources[name]["Properties"]["PolicyDocument"]
+        statements = document["Statement"]
+        kept = [one for one in statements if "aws:SecureTransport" not in json.dumps(one.get("Condition"))]
+        document["Statement"] = kept
+        if not kept:
+            del resources[name]
     return template
 
 
