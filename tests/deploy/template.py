@@ -130,7 +130,23 @@ def _plain(template: dict) -> dict:
     return template
 
 
-ADAPTATIONS = [_routes, _sender, _numbers, _secrets, _plain]
+def _alarms(template: dict) -> dict:
+    """ministack has no alarms over several metrics; nothing in the job waits for one."""
+    alarms = {"AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"}
+    kept = {
+        name: one
+        for name, one in template["Resources"].items()
+        if one["Type"] not in alarms or "Metrics" not in one["Properties"]
+    }
+    return {**template, "Resources": kept}
+
+
+def _outputs(template: dict) -> dict:
+    """ministack lacks attributes that outputs tell of, such as what a domain proves itself with; the job reads none."""
+    return {name: part for name, part in template.items() if name != "Outputs"}
+
+
+ADAPTATIONS = [_routes, _sender, _numbers, _secrets, _plain, _alarms, _outputs]
 
 
 def table(template: dict) -> dict:
