@@ -21,7 +21,10 @@ def build(root: pathlib.Path, profile: str, operations: list[str]) -> dict[str, 
     command = ["cargo", "build", "--locked", "--profile", profile, "--bins", *packages]
     subprocess.run(command, cwd=root, check=True)
     metadata = subprocess.run(
-        ["cargo", "metadata", "--format-version", "1", "--no-deps", "--locked"], cwd=root, check=True, capture_output=True
+        ["cargo", "metadata", "--format-version", "1", "--no-deps", "--locked"],
+        cwd=root,
+        check=True,
+        capture_output=True,
     )
     target = pathlib.Path(json.loads(metadata.stdout)["target_directory"]) / profile
     return {operation: target / operation for operation in operations}
@@ -80,15 +83,13 @@ def deploy(emulator: Emulator, root: pathlib.Path, archives: dict[str, pathlib.P
     )
 
     def settled():
-        status = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["StackStatus"]
-        return None if status.endswith("IN_PROGRESS") else status
+        stack = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
+        return None if stack["StackStatus"].endswith("IN_PROGRESS") else stack
 
-    status = within(300, settled, 0.5)
-    if status != "CREATE_COMPLETE":
-        events = cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
-        failed = [one for one in events if one["ResourceStatus"].endswith("FAILED")]
-        faults = [f"{one['LogicalResourceId']}: {one.get('ResourceStatusReason')}" for one in failed]
-        raise RuntimeError(f"{status}\n" + "\n".join(faults))
+    stack = within(300, settled, 0.5)
+    if not stack or stack["StackStatus"] != "CREATE_COMPLETE":
+        faults = [line for line in emulator.log_file.read_text().splitlines() if "[cloudformation]" in line]
+        raise RuntimeError("\n".join(["the stack could not be created", *faults]))
     # As its owner confirms to SES; the template may leave that to whoever deploys it.
     emulator.client("sesv2").create_email_identity(EmailIdentity=SENDER)
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=STACK)

@@ -1,8 +1,10 @@
 """ministack as a process of its own, and the clients of its services."""
 
+import contextlib
 import functools
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -29,16 +31,18 @@ class Emulator:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        temporary = self.folder / "tmp"
-        temporary.mkdir(parents=True, exist_ok=True)
+        self.temporary = self.folder / "tmp"
+        shutil.rmtree(self.temporary, ignore_errors=True)
+        self.temporary.mkdir(parents=True)
         environment = {
-            **os.environ,
+            # Not what whoever runs this has set for the real AWS.
+            **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
             "AUTH": "true",
             "AWS_ENDPOINT_URL": self.url,  # functions are given it too
             "BIND_HOST": "127.0.0.1",
             "MINISTACK_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(port),
-            "TMPDIR": str(temporary),
+            "TMPDIR": str(self.temporary),
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             "LOG_LEVEL": "WARNING",
@@ -50,16 +54,20 @@ class Emulator:
             self.process = subprocess.Popen(server, env=environment, stdout=log, stderr=log, start_new_session=True)
         ready = within(60, lambda: self.process.poll() is not None or _answers(f"{self.url}/_ministack/ready"))
         if not ready or self.process.poll() is not None:
+            self.__exit__()
             raise RuntimeError(f"ministack does not start; see {self.log_file}")
         return self
 
     def __exit__(self, *_):
         # The functions that it started belong to its process group.
-        os.killpg(self.process.pid, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGTERM)
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
+        # The unpacked code of all functions.
+        shutil.rmtree(self.temporary, ignore_errors=True)
 
     @functools.cache
     def client(self, service: str):

@@ -48,8 +48,7 @@ class Recorder:
                 upstream.request("POST", self.path, body, dict(self.headers))
                 answer = upstream.getresponse()
                 content = answer.read()
-                if answer.status == 200:
-                    recorder.keep(self.headers["x-amz-target"].split(".")[-1], json.loads(body))
+                recorder.keep(self.headers["x-amz-target"].split(".")[-1], json.loads(body))
                 self.send_response(answer.status)
                 for name, value in answer.getheaders():
                     if name.lower() not in ("transfer-encoding", "content-length", "connection"):
@@ -126,10 +125,10 @@ def examine(requests: dict[str, tuple[str, dict]], engine: str, table: dict) -> 
     within(30, lambda: client.describe_table(TableName=name)["Table"]["TableStatus"] == "ACTIVE")
     found = []
     for shape, (operation, request) in sorted(requests.items()):
-        # Is younger than some engines, and no expression.
-        request = {key: value for key, value in request.items() if key != "ReturnValuesOnConditionCheckFailure"}
+        # That one is younger than some engines, and no expression.
+        known_to_all = {key: one for key, one in request.items() if key != "ReturnValuesOnConditionCheckFailure"}
         try:
-            client._make_api_call(operation, request)
+            client._make_api_call(operation, known_to_all)
         except ClientError as error:
             if error.response["Error"]["Code"] in MALFORMED:
                 found.append(f"{error.response['Error']['Message']}\n    {shape}")

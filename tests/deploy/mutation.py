@@ -15,6 +15,12 @@ from scenes import SCENES
 from world import Company, World
 
 
+# What ministack cannot miss, and why it is needed all the same.
+UNSEEN = {
+    "s3:ListBucket": "without it AWS answers 403 for an object that is not there; ministack answers 404 either way"
+}
+
+
 @dataclass
 class Mutant:
     """A policy without one permission."""
@@ -153,6 +159,11 @@ def tell(operation: str, company: Company) -> str | None:
     return None
 
 
+def unneeded(verdicts: list[Verdict]) -> list[Verdict]:
+    """What nobody missed and ministack would have shown to be missed."""
+    return [one for one in verdicts if not one.noticed and one.mutant.lost.split(" on ")[0] not in UNSEEN]
+
+
 def report(verdicts: list[Verdict]) -> str:
     """The table of what survived, and how much did not."""
     survived = [one for one in verdicts if not one.noticed]
@@ -162,6 +173,7 @@ def report(verdicts: list[Verdict]) -> str:
         lines += ["", "| function | nobody missed | |", "| --- | --- | --- |"]
     for one in survived:
         how = "denied, and nothing came of it" if one.denied else "not asked for"
+        how = UNSEEN.get(one.mutant.lost.split(" on ")[0], how)
         lines.append(f"| {one.mutant.operation} | {one.mutant.lost} | {how} |")
     if undenied:
         lines += ["", "Noticed, but no denial was seen, so something else may have gone wrong:", ""]

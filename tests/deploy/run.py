@@ -16,7 +16,7 @@ import template as sam
 from deployment import build, deploy, package
 from emulator import Emulator
 from expressions import Dynalite, Recorder, examine
-from mutation import Laboratory, mutants, report, tell
+from mutation import Laboratory, mutants, report, tell, unneeded
 from scenes import SCENES, imported
 from world import Company, World
 
@@ -25,9 +25,14 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--profile", default="ci", help="the Cargo profile of the binaries; release is what is deployed")
+    arguments.add_argument(
+        "--profile", default="ci", help="the Cargo profile of the binaries; release is what is deployed"
+    )
     arguments.add_argument("--mutate", action="store_true", help="takes each permission from each role in turn")
-    arguments.add_argument("--engine", help="another DynamoDB, by its address or the folder that dynalite is in, that requests are put before")
+    arguments.add_argument(
+        "--engine",
+        help="another DynamoDB, by its address or the folder that dynalite is in, that requests are put before",
+    )
     arguments.add_argument("functions", nargs="*", help="only these; all by default")
     chosen = arguments.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leaves the blocks, so that ministack is stopped
@@ -73,8 +78,10 @@ def main() -> int:
                 print("malformed, says the other engine:", "", *malformed, sep="\n")
                 return 1
         if chosen.mutate:
-            mutate(world, companies)
+            missed = mutate(world, companies)
             clock.lap("permissions taken away")
+            if not missed:
+                return 1
     print(f"in all {clock.total():.0f} s")
     return 0
 
@@ -104,8 +111,8 @@ def main_job(world: World, companies: dict[str, Company], clock: "Clock") -> lis
     return failed
 
 
-def mutate(world: World, companies: dict[str, Company]):
-    """Takes each permission from each role in turn, and prints what nobody noticed."""
+def mutate(world: World, companies: dict[str, Company]) -> bool:
+    """Takes each permission from each role in turn, and prints what nobody missed; whether each was missed."""
     laboratory, verdicts = Laboratory(world), []
     for operation, company in companies.items():
         for place, mutant in enumerate(list(mutants(world, operation))):
@@ -116,6 +123,7 @@ def mutate(world: World, companies: dict[str, Company]):
             state = "noticed" if verdict.noticed else "UNNOTICED"
             print(f"{state:9} {operation} without {mutant.lost} ({verdict.seconds:.1f} s)", flush=True)
     print("", report(verdicts), "", sep="\n")
+    return not unneeded(verdicts)
 
 
 class Clock:

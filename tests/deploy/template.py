@@ -119,15 +119,34 @@ def _replaced(part, replacement):
 
 def _plain(template: dict) -> dict:
     """ministack is reached without TLS, which the buckets' policies refuse, here as on AWS."""
-    for policy in (one for one in template["Resources"].values() if one["Type"] == "AWS::S3::BucketPolicy"):
-        document = policy["Properties"]["PolicyDocument"]
-        kept = [one for one in document["Statement"] if "aws:SecureTransport" not in json.dumps(one.get("Condition", {}))]
-        # A policy needs a statement.
-        document["Statement"] = kept or [{**document["Statement"][0], "Condition": {"Bool": {"aws:ViaAWSService": "true"}}}]
+    resources = template["Resources"]
+    for name in [name for name, one in resources.items() if one["Type"] == "AWS::S3::BucketPolicy"]:
+        document = resources[name]["Properties"]["PolicyDocument"]
+        statements = document["Statement"]
+        kept = [one for one in statements if "aws:SecureTransport" not in json.dumps(one.get("Condition"))]
+        document["Statement"] = kept
+        if not kept:
+            del resources[name]
     return template
 
 
-ADAPTATIONS = [_routes, _sender, _numbers, _secrets, _plain]
+def _alarms(template: dict) -> dict:
+    """ministack has no alarms over several metrics; nothing in the job waits for one."""
+    alarms = {"AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"}
+    kept = {
+        name: one
+        for name, one in template["Resources"].items()
+        if one["Type"] not in alarms or "Metrics" not in one["Properties"]
+    }
+    return {**template, "Resources": kept}
+
+
+def _outputs(template: dict) -> dict:
+    """ministack lacks attributes that outputs tell of, such as what a domain proves itself with; the job reads none."""
+    return {name: part for name, part in template.items() if name != "Outputs"}
+
+
+ADAPTATIONS = [_routes, _sender, _numbers, _secrets, _plain, _alarms, _outputs]
 
 
 def table(template: dict) -> dict:

@@ -99,12 +99,24 @@ class World:
             ExpressionAttributeValues={f":{name}": value for name, value in attributes.items()},
         )
 
-    def item(self, pk: str, sk: str) -> dict:
-        table = self.emulator.client("dynamodb")
-        found = table.get_item(
-            TableName=self.deployment.physical["Table"], Key={"PK": {"S": pk}, "SK": {"S": sk}}, ConsistentRead=True
+    def items(self, pk: str) -> list[dict]:
+        """A partition of the table."""
+        found = self.emulator.client("dynamodb").query(
+            TableName=self.deployment.physical["Table"],
+            KeyConditionExpression="PK = :pk",
+            ExpressionAttributeValues={":pk": {"S": pk}},
+            ConsistentRead=True,
         )
-        return found["Item"]
+        return found["Items"]
+
+    def item(self, pk: str, sk: str) -> dict:
+        """An item of the table."""
+        return next(one for one in self.items(pk) if one["SK"]["S"] == sk)
+
+    def keep(self, pk: str, sk: str):
+        """Puts an item that is nothing but its key."""
+        item = {"PK": {"S": pk}, "SK": {"S": sk}}
+        self.emulator.client("dynamodb").put_item(TableName=self.deployment.physical["Table"], Item=item)
 
     def forget(self, pk: str, sk: str):
         """Takes an item away."""
@@ -205,7 +217,7 @@ class World:
         return Company(self, set_up["tenant"], self.sign_in(owner), ids, set_up)
 
 
-FAULT = re.compile("\"level\":\"ERROR\"| ERROR |exited during init")
+FAULT = re.compile('"level":"ERROR"| ERROR |exited during init')
 
 
 @dataclass

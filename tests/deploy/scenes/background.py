@@ -43,6 +43,10 @@ def support_does_what_owners_cannot(company: Company):
         ("set_limits", {"invitations_per_day": 50_000 + number}),
     ]:
         expect(action, company.support(action, **what).get("operation") is not None, True)
+    account = {"kind": "client", "name": world.unique("Wheels"), "holder": {"kind": "consumer"}}
+    truck = owner.vehicle(account=owner.post("/v1/accounts", account, 201)["id"])
+    company.support("delete", user=truck["id"])
+    company.support("restore", user=truck["id"])
     grace = owner.invited()
     world.link(grace["email"], "activate")
     company.support("invite_again", user=grace["id"])
@@ -74,7 +78,11 @@ def what_became_of_a_mail_is_noted(company: Company):
         mail = item["invited"]["M"]["mail"]["S"]
         detail = {"eventType": kind, "mail": {"tags": {"mail": [mail]}}, **more}
         _ses_tells(world, f"Email {kind}", detail)
-        world.wait(kind, lambda: owner.show(ada["id"])["invitation"]["mail"] == state)
+
+        def noted(user=ada["id"], state=state):
+            return owner.show(user)["invitation"]["mail"] == state
+
+        world.wait(kind, noted)
 
 
 def _ses_tells(world: World, title: str, detail: dict):
