@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use muster_local::{Mail, Options, Stack};
+use muster_local::{Mail, OPERATOR, Options, Stack};
 use muster_shared::clock::Clock;
+use muster_shared::context::Context;
 use muster_shared::domain::id::{AccountId, GroupId, RoleId, Seed};
 use muster_shared::lambda::Function;
 use reqwest::{Client, Method, RequestBuilder};
@@ -171,6 +172,16 @@ impl World {
             stack: stack.unwrap_or_else(|error| panic!("{error}")),
             http: Client::new(),
         }
+    }
+
+    /// What whoever runs the stack has: all rights, for a look past the functions.
+    ///
+    /// # Panics
+    /// When the stack has no functions.
+    #[must_use]
+    pub fn operator(&self) -> &Context {
+        let operator = self.stack.context(OPERATOR);
+        operator.unwrap_or_else(|| panic!("nobody runs the stack"))
     }
 
     /// Everything in the table whose partition and sort key pass: for a look past the functions.

@@ -7,10 +7,12 @@ use muster_shared::clock::Clock;
 use muster_shared::config::{Config, Local};
 use muster_shared::context::Context;
 
+use crate::iam::OPERATOR;
 use crate::stack::StackError;
 use crate::template::{Function, Template};
 
-/// One context for all functions with the same environment: what a function is not told on AWS, it is not told here.
+/// A context for each function: what it is not told on AWS, it is not told here, and what it may not do there, it may not
+/// do here.
 ///
 /// # Errors
 /// When the template sets too little, or a service does not answer.
@@ -20,23 +22,23 @@ pub async fn connect(
     clock: &Clock,
     meter: bool,
 ) -> Result<BTreeMap<String, Arc<Context>>, StackError> {
-    let mut by_environment: BTreeMap<&BTreeMap<String, String>, Arc<Context>> = BTreeMap::new();
-    let mut by_function = BTreeMap::new();
+    let mut contexts = BTreeMap::new();
     // Those that sign first: they publish the keys that the others read when they start.
     let mut functions: Vec<_> = template.functions.values().collect();
     functions.sort_by_key(|function| !function.environment.contains_key("SIGNING_SECRET_ARN"));
     for function in functions {
-        let known = by_environment.get(&function.environment).cloned();
-        let context = if let Some(context) = known {
-            context
-        } else {
-            let config = config(function, endpoints, meter)?;
-            Arc::new(Context::connect(config, clock.clone()).await?)
-        };
-        by_environment.insert(&function.environment, Arc::clone(&context));
-        by_function.insert(function.name.clone(), context);
+        let config = config(function, endpoints, meter)?;
+        let context = Context::connect(config, clock.clone()).await?;
+        contexts.insert(function.name.clone(), Arc::new(context));
     }
-    Ok(by_function)
+    // Whoever runs the stack has one too, for a look past the functions.
+    if let Some(function) = template.functions.values().next() {
+        let mut config = config(function, endpoints, meter)?;
+        config.local = Some(endpoints.clone());
+        let context = Context::connect(config, clock.clone()).await?;
+        contexts.insert(OPERATOR.to_owned(), Arc::new(context));
+    }
+    Ok(contexts)
 }
 
 /// What `Config::from_env` would read on AWS.
@@ -58,6 +60,9 @@ fn config(function: &Function, endpoints: &Local, meter: bool) -> Result<Config,
         // Nothing stands in front of the local gateway: it sees for itself where requests come from.
         edge_secret: None,
         meter,
-        local: Some(endpoints.clone()),
+        local: Some(Local {
+            access_key: function.name.clone(),
+            ..endpoints.clone()
+        }),
     })
 }

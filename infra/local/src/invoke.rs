@@ -84,12 +84,6 @@ impl Functions {
         }
     }
 
-    /// What a function borrows.
-    #[must_use]
-    pub fn context(&self, name: &str) -> Option<&Arc<Context>> {
-        self.functions.get(name).map(|invocable| &invocable.context)
-    }
-
     /// Invokes a function, in a task of its own: neither a panic nor a hang goes any further.
     ///
     /// # Errors

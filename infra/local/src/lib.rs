@@ -9,6 +9,7 @@ mod demo;
 mod dynamodb;
 pub mod functions;
 mod gateway;
+mod iam;
 mod inbox;
 mod invoke;
 mod local_api;
@@ -27,6 +28,7 @@ mod template;
 
 pub use data_dir::DataDirError;
 pub use demo::{Demo, DemoError};
+pub use iam::{OPERATOR, Review, SECRET_KEY};
 pub use inbox::{Inbox, Mail};
 pub use invoke::InvocationError;
 pub use queue::DeadLetter;

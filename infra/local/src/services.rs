@@ -13,9 +13,10 @@ use tokio::task::JoinSet;
 use crate::bus::Bus;
 use crate::data_dir::DataDir;
 use crate::dynamodb::Dynamo;
+use crate::iam::{OPERATOR, Roles, SECRET_KEY};
 use crate::inbox::Inbox;
 use crate::queue::Queues;
-use crate::s3::{self, ACCESS_KEY, SECRET_KEY};
+use crate::s3;
 use crate::secrets::{self, Secrets};
 use crate::ses;
 use crate::stack::StackError;
@@ -32,7 +33,9 @@ pub struct Services {
     pub bus: Arc<Bus>,
     /// The mails that were sent.
     pub inbox: Arc<Inbox>,
-    /// Where they answer.
+    /// Who may do what.
+    pub roles: Arc<Roles>,
+    /// Where they answer, to the operator.
     pub endpoints: Local,
 }
 
@@ -48,28 +51,31 @@ impl Services {
         keep_history: bool,
         tasks: &mut JoinSet<()>,
     ) -> Result<Self, StackError> {
-        let dynamo = Dynamo::start(data, &template.table)?;
+        let roles = Arc::new(Roles::take(&mut template.functions));
+        let dynamo = Dynamo::start(data, &template.table, Arc::clone(&roles))?;
         let queues = Arc::new(Queues::new(template, clock, keep_history));
-        let rules = std::mem::take(&mut template.rules);
-        let bus = Arc::new(Bus::open(data.join("events"), rules, Arc::clone(&queues))?);
+        let wired = std::mem::take(&mut template.rules);
+        let bus = Arc::new(Bus::open(data.join("events"), wired, Arc::clone(&queues))?);
         let inbox = Arc::new(Inbox::open(&data.join("inbox.jsonl"))?);
         let s3 = s3::start(
             data,
             &template.bucket,
+            Arc::clone(&roles),
             Arc::clone(&bus),
             clock.clone(),
             tasks,
         )
         .await?;
         let secrets = Secrets::open(data, template.secrets.clone())?;
-        let others = ses::routes(Arc::clone(&inbox), clock.clone()).merge(secrets::routes(secrets));
+        let mails = ses::routes(Arc::clone(&inbox), clock.clone(), Arc::clone(&roles));
+        let others = mails.merge(secrets::routes(secrets, Arc::clone(&roles)));
         let others = serve(others, tasks).await?;
         let endpoints = Local {
             dynamodb: dynamo.url.clone(),
             s3,
             ses: others.clone(),
             secrets: others,
-            access_key: ACCESS_KEY.to_owned(),
+            access_key: OPERATOR.to_owned(),
             secret_key: SECRET_KEY.to_owned(),
         };
         Ok(Self {
@@ -77,6 +83,7 @@ impl Services {
             queues,
             bus,
             inbox,
+            roles,
             endpoints,
         })
     }

@@ -24,6 +24,7 @@ use crate::data_dir::{DataDir, DataDirError, write_whole};
 use crate::demo::{Demo, DemoError};
 use crate::dynamodb::{Dynamo, DynamoError};
 use crate::gateway::Gateway;
+use crate::iam::{Review, Roles};
 use crate::inbox::Inbox;
 use crate::invoke::{Functions, InvocationError};
 use crate::local_api::{self, LocalApi};
@@ -142,6 +143,8 @@ pub struct Stack {
     gateway: Arc<Gateway>,
     stream: Stream,
     dynamo: Dynamo,
+    roles: Arc<Roles>,
+    contexts: BTreeMap<String, Arc<Context>>,
     server: JoinHandle<()>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
@@ -173,6 +176,7 @@ pub async fn start(options: Options, code: &[&'static Function]) -> Result<Stack
         queues,
         bus,
         inbox,
+        roles,
         endpoints,
     } = services;
 
@@ -239,6 +243,8 @@ pub async fn start(options: Options, code: &[&'static Function]) -> Result<Stack
         gateway,
         stream,
         dynamo,
+        roles,
+        contexts,
         server,
         stop,
         tasks,
@@ -317,16 +323,22 @@ impl Stack {
         &self.local.inbox
     }
 
-    /// The context of a function.
+    /// The context of a function, or of the [operator](crate::OPERATOR).
     #[must_use]
-    pub fn context(&self, function: &str) -> Option<&Arc<Context>> {
-        self.local.functions.context(function)
+    pub fn context(&self, name: &str) -> Option<&Arc<Context>> {
+        self.contexts.get(name)
     }
 
     /// The embedded `DynamoDB`, for a look past the functions.
     #[must_use]
     pub fn database(&self) -> &dynoxide::Database {
         &self.dynamo.database
+    }
+
+    /// What the functions' roles refused, and what they grant that no call so far needed.
+    #[must_use]
+    pub fn review(&self) -> Review {
+        self.roles.review()
     }
 
     /// Invokes a function with an event, as Lambda would.

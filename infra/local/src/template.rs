@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::cloudformation::{CloudFormation, Resource, TemplateError, logical_id};
+use crate::iam::Policy;
 use crate::pattern::Pattern;
 
 /// The template that is deployed.
@@ -43,6 +44,8 @@ pub struct Function {
     pub timeout: Duration,
     /// Its environment variables.
     pub environment: BTreeMap<String, String>,
+    /// What its role may do.
+    pub policy: Policy,
     /// The routes that lead to it.
     pub routes: Vec<Route>,
     /// The queues that it works off.
@@ -307,14 +310,7 @@ fn typed<T: DeserializeOwned>(source: &CloudFormation, properties: &Value) -> Re
 fn read_function(source: &CloudFormation, resource: &Resource) -> Result<Function, Problem> {
     let globals: FunctionGlobals =
         typed(source, source.globals.get("Function").unwrap_or(&json!({})))?;
-    let properties: FunctionProperties = {
-        // Policies may name what has no local counterpart.
-        let mut properties = resource.properties.clone();
-        if let Some(fields) = properties.as_object_mut() {
-            fields.remove("Policies");
-        }
-        typed(source, &properties)?
-    };
+    let properties: FunctionProperties = typed(source, &resource.properties)?;
     let mut environment = globals.environment.variables;
     environment.extend(properties.environment.variables);
     let name = properties
@@ -328,6 +324,7 @@ fn read_function(source: &CloudFormation, resource: &Resource) -> Result<Functio
         name,
         timeout,
         environment,
+        policy: Policy::parse(properties.policies)?,
         ..Function::default()
     };
     for event in properties.events.into_values() {
@@ -480,6 +477,7 @@ struct FunctionProperties {
     timeout: Option<u64>,
     #[serde(default)]
     environment: Environment,
+    policies: Value,
     #[serde(default)]
     events: BTreeMap<String, Event>,
 }
