@@ -26,7 +26,9 @@ $(CONSOLE_MODULES): console/package-lock.json
 
 # All tests and the gates that need nothing but Rust, Node.js and Chromium.
 test: lint test-console
+	cargo run --locked --profile ci --package muster-tests --bin permissions -- forget
 	INSTA_UPDATE=no cargo test --locked --profile ci --workspace --no-fail-fast
+	cargo run --locked --profile ci --package muster-tests --bin permissions
 	$(MAKE) e2e
 
 lint:

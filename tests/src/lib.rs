@@ -2,4 +2,5 @@
 #![expect(clippy::panic, reason = "a test that cannot go on says so")]
 
 pub mod openapi;
+pub mod permissions;
 pub mod world;

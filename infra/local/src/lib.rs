@@ -28,8 +28,8 @@ mod template;
 
 pub use data_dir::DataDirError;
 pub use demo::{Demo, DemoError};
-pub use iam::{OPERATOR, Review, SECRET_KEY};
+pub use iam::{OPERATOR, Review, Roles, SECRET_KEY};
 pub use inbox::{Inbox, Mail};
 pub use invoke::InvocationError;
 pub use queue::DeadLetter;
-pub use stack::{Options, Stack, StackError, routes, start};
+pub use stack::{Options, Stack, StackError, grants, routes, start};

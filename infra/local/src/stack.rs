@@ -1,6 +1,6 @@
 //! The whole stack: starts the parts, joins them by the template, stops them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ use crate::data_dir::{DataDir, DataDirError, write_whole};
 use crate::demo::{Demo, DemoError};
 use crate::dynamodb::{Dynamo, DynamoError};
 use crate::gateway::Gateway;
-use crate::iam::{Review, Roles};
+use crate::iam::Roles;
 use crate::inbox::Inbox;
 use crate::invoke::{Functions, InvocationError};
 use crate::local_api::{self, LocalApi};
@@ -298,6 +298,16 @@ pub fn routes() -> Result<Vec<String>, StackError> {
         .collect())
 }
 
+/// All that the roles of the template's functions grant, as [`Review`] tells of it.
+///
+/// # Errors
+/// When the template cannot be read.
+pub fn grants() -> Result<BTreeSet<String>, StackError> {
+    let parameters = BTreeMap::from([("BaseUrl", String::new()), ("Sender", SENDER.to_owned())]);
+    let mut template = Template::parse(DEPLOYED, &parameters)?;
+    Ok(Roles::take(&mut template.functions).grants())
+}
+
 impl Stack {
     /// What the ready file says.
     #[must_use]
@@ -335,10 +345,10 @@ impl Stack {
         &self.dynamo.database
     }
 
-    /// What the functions' roles refused, and what they grant that no call so far needed.
+    /// The roles of the functions, and what they were needed for.
     #[must_use]
-    pub fn review(&self) -> Review {
-        self.roles.review()
+    pub fn roles(&self) -> &Arc<Roles> {
+        &self.roles
     }
 
     /// Invokes a function with an event, as Lambda would.

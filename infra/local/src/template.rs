@@ -669,6 +669,37 @@ mod tests {
     }
 
     #[test]
+    fn every_role_fits_into_inline_policies_and_names_the_keys_it_is_about() {
+        let source = CloudFormation::parse(DEPLOYED, &parameters()).unwrap();
+        let functions = source.resources.iter();
+        for (id, function) in functions.filter(|(_, one)| one.kind == "AWS::Serverless::Function") {
+            let policies = source.resolve(&function.properties["Policies"]).unwrap();
+            // IAM takes 10,240 characters; names on AWS are longer than here.
+            assert!(policies.to_string().len() < 8_000, "{id}");
+            let statements = policies[0]["Statement"].as_array().unwrap();
+            for statement in statements.iter().map(Value::to_string) {
+                let keyed = statement.contains("dynamodb:LeadingKeys");
+                assert!(
+                    keyed || !statement.contains(":dynamodb:"),
+                    "{id}: {statement}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_policy_that_it_does_not_evaluate_is_refused() {
+        let changed = DEPLOYED.replacen("ses:FromAddress", "ses:FromDisplayName", 1);
+        let refused = Template::parse(&changed, &parameters())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            refused.contains("SendMail") && refused.contains("ses:FromDisplayName"),
+            "{refused}"
+        );
+    }
+
+    #[test]
     fn a_trigger_it_does_not_know_is_refused() {
         let changed = DEPLOYED.replacen("Type: ScheduleV2", "Type: Kinesis", 1);
         let refused = Template::parse(&changed, &parameters())

@@ -122,12 +122,14 @@ impl Schema {
             let named = &request["ExpressionAttributeNames"][name];
             named.as_str().unwrap_or(name) == hash_key
         };
-        let terms = condition
-            .split(" AND ")
-            .filter_map(|term| term.split_once('='));
-        let mut values = terms.filter(|(left, _)| name(left.trim()));
-        let (_, value) = values.next().ok_or(Unclear)?;
-        text(&request["ExpressionAttributeValues"][value.trim()])
+        let spaced = condition.replace(['(', ')'], " ").replace('=', " = ");
+        let words: Vec<&str> = spaced.split_whitespace().collect();
+        let mut values = words.windows(3).filter_map(|words| match words {
+            [left, "=", value] if name(left) => Some(*value),
+            _ => None,
+        });
+        let value = values.next().ok_or(Unclear)?;
+        text(&request["ExpressionAttributeValues"][value])
     }
 }
 
@@ -241,7 +243,7 @@ mod tests {
             ["dynamodb:Query table/t B"]
         );
         assert_eq!(
-            asked(Value::Null, "SK >= :b AND PK = :a"),
+            asked(Value::Null, "SK >= :b and (PK=:a)"),
             ["dynamodb:Query table/t A"]
         );
         assert_eq!(
@@ -260,6 +262,7 @@ mod tests {
             table: "PK".to_owned(),
             indexes: BTreeMap::new(),
         };
+        let partition = json!({ "AttributeValueList": [{ "S": "A" }], "ComparisonOperator": "EQ" });
         for (operation, request) in [
             (
                 "GetItem",
@@ -267,7 +270,7 @@ mod tests {
             ),
             (
                 "Query",
-                json!({ "TableName": "t", "KeyConditionExpression": "(PK = :a)", "ExpressionAttributeValues": { ":a": { "S": "A" } } }),
+                json!({ "TableName": "t", "KeyConditions": { "PK": partition } }),
             ),
             (
                 "TransactWriteItems",

@@ -1,5 +1,5 @@
 //! Who may do what: every call to an embedded service passes here, and is refused unless the caller's role in the template
-//! allows it, as on AWS. What a role is never needed for is remembered, so that a test can ask for it.
+//! allows it, as on AWS. What was needed of a role is remembered, so that tests can tell what is not.
 
 pub mod dynamodb;
 mod policy;
@@ -113,19 +113,29 @@ impl Roles {
             .try_for_each(|access| role.authorize(access_key, access))
     }
 
-    /// What was refused, and what was granted without having been needed: by no call that would have been refused without
-    /// it.
+    /// What the calls so far tell of the roles.
     #[must_use]
     pub fn review(&self) -> Review {
         let mut review = Review::default();
         for (function, role) in &self.0 {
             review.denied.extend(lock(&role.denied).iter().cloned());
             let needed = lock(&role.needed);
-            let unneeded = role.policy.grants().filter(|grant| !needed.contains(grant));
-            let told = unneeded.map(|grant| format!("{function}: {}", role.policy.describe(grant)));
-            review.unneeded.extend(told);
+            let told = needed
+                .iter()
+                .map(|grant| told(function, &role.policy, *grant));
+            review.needed.extend(told);
         }
         review
+    }
+
+    /// All that the roles grant.
+    #[must_use]
+    pub fn grants(&self) -> BTreeSet<String> {
+        let all = self.0.iter().flat_map(|(function, role)| {
+            let grants = role.policy.grants();
+            grants.map(|grant| told(function, &role.policy, grant))
+        });
+        all.collect()
     }
 }
 
@@ -156,8 +166,13 @@ impl Role {
 pub struct Review {
     /// What was refused.
     pub denied: BTreeSet<String>,
-    /// What was granted, and not needed.
-    pub unneeded: BTreeSet<String>,
+    /// The grants that were needed: some call would have been refused without them.
+    pub needed: BTreeSet<String>,
+}
+
+/// A grant in words.
+fn told(function: &str, policy: &Policy, grant: Grant) -> String {
+    format!("{function}: {}", policy.describe(grant))
 }
 
 /// The kinds of keys, `P#…`, without addresses and the like.
