@@ -110,8 +110,8 @@ pub enum Internal {
     /// Signing a token.
     #[error("token: {0}")]
     Token(#[from] jsonwebtoken::errors::Error),
-    /// A response or an event that cannot be written or read as JSON.
-    #[error("json: {0}")]
+    /// A response or an event that cannot be written or read as JSON. Without the error's own text, which can hold a value.
+    #[error("json: {:?} error at line {}, column {}", .0.classify(), .0.line(), .0.column())]
     Json(#[from] serde_json::Error),
     /// Something that the code rules out.
     #[error("{0}")]
@@ -505,4 +505,16 @@ pub struct Problem {
     /// The present version, where an edit was made from another one; the `ETag` too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_over_what_cannot_be_read_holds_nothing_of_it() {
+        let read: Result<u8, _> = serde_json::from_str("\"ada@drivers.example\"");
+        let fault = Internal::from(read.unwrap_err()).to_string();
+        assert_eq!(fault, "json: Data error at line 1, column 21");
+    }
 }

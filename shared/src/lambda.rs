@@ -54,7 +54,7 @@ pub struct InvokeError(String);
 
 impl From<serde_json::Error> for InvokeError {
     fn from(error: serde_json::Error) -> Self {
-        Self(format!("the event is not of the expected form: {error}"))
+        Self(Internal::from(error).to_string())
     }
 }
 
@@ -143,7 +143,7 @@ fn compression() -> CompressionLayer<impl Predicate> {
 /// the ids from those.
 fn span(function: &'static str, invocation: &Invocation) -> Span {
     tracing::error_span!(
-        "invocation",
+        output::INVOCATION,
         function,
         request = invocation.request_id,
         trace = trace_of(invocation).as_ref().map(TraceId::as_str),

@@ -4,4 +4,5 @@
 pub mod binaries;
 pub mod openapi;
 pub mod output;
+pub mod permissions;
 pub mod world;

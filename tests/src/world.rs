@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use muster_local::{Mail, Options, Spawn, Stack};
+use muster_local::{Mail, OPERATOR, Options, Roles, Spawn, Stack};
 use muster_shared::clock::Clock;
+use muster_shared::context::Context;
 use muster_shared::domain::id::{AccountId, GroupId, RoleId, Seed};
 use muster_shared::lambda::Function;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::binaries;
+use crate::{binaries, permissions};
 
 /// The password of everybody in the tests.
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -22,6 +23,22 @@ pub struct World {
     /// The stack.
     pub stack: Stack,
     http: Client,
+    _watched: Watched,
+}
+
+/// The functions' roles, until the world ends: a function that was refused anything lacks a permission, whatever came of
+/// it.
+struct Watched(Arc<Roles>);
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let review = self.0.review();
+        assert!(review.denied.is_empty(), "{:#?}", review.denied);
+        permissions::record(&review).unwrap_or_else(|error| panic!("{error}"));
+    }
 }
 
 /// What an API call was answered with.
@@ -187,10 +204,22 @@ impl World {
             ..Options::default()
         };
         let stack = muster_local::start(change(options), code).await;
+        let stack = stack.unwrap_or_else(|error| panic!("{error}"));
         Self {
-            stack: stack.unwrap_or_else(|error| panic!("{error}")),
+            _watched: Watched(Arc::clone(stack.roles())),
+            stack,
             http: Client::new(),
         }
+    }
+
+    /// What whoever runs the stack has: all rights, for a look past the functions.
+    ///
+    /// # Panics
+    /// When the stack has no functions.
+    #[must_use]
+    pub fn operator(&self) -> &Context {
+        let operator = self.stack.context(OPERATOR);
+        operator.unwrap_or_else(|| panic!("nobody runs the stack"))
     }
 
     /// Everything in the table whose partition and sort key pass: for a look past the functions.

@@ -180,6 +180,11 @@ impl CloudFormation {
             .resources
             .get(name)
             .ok_or_else(|| format!("there is no {name} to refer to"))?;
+        if attribute == "Arn"
+            && let Some(arn) = self.arn_by_name(name, resource)?
+        {
+            return Ok(arn);
+        }
         let service = match resource.kind.as_str() {
             "AWS::SQS::Queue" => "sqs",
             "AWS::SNS::Topic" => "sns",
@@ -187,13 +192,23 @@ impl CloudFormation {
             "AWS::Events::Rule" => "events",
             "AWS::IAM::Role" => "iam",
             "AWS::DynamoDB::Table" => "dynamodb",
-            "AWS::S3::Bucket" => return Ok(format!("arn:aws:s3:::{name}")),
             kind => return Err(format!("the local stack does not know {path} of a {kind}")),
         };
         match attribute {
             "Arn" | "StreamArn" => Ok(format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{name}")),
             _ => Err(format!("the local stack does not know {path}")),
         }
+    }
+
+    /// The ARN of what policies name: as a request for it has it.
+    fn arn_by_name(&self, name: &str, resource: &Resource) -> Result<Option<String>, String> {
+        let before = match resource.kind.as_str() {
+            "AWS::DynamoDB::Table" => format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/"),
+            "AWS::S3::Bucket" => "arn:aws:s3:::".to_owned(),
+            _ => return Ok(None),
+        };
+        let called = self.reference(name)?;
+        Ok(called.as_str().map(|called| format!("{before}{called}")))
     }
 
     fn substitute(&self, text: &str) -> Result<String, String> {

@@ -10,7 +10,8 @@ use muster_shared::context::Context;
 use crate::stack::StackError;
 use crate::template::{Function, Template};
 
-/// One context for all functions with the same environment: what a function is not told on AWS, it is not told here.
+/// A context for each function: what it is not told on AWS, it is not told here, and what it may not do there, it may not
+/// do here.
 ///
 /// # Errors
 /// When the template sets too little, or a service does not answer.
@@ -20,23 +21,33 @@ pub async fn connect(
     clock: &Clock,
     meter: bool,
 ) -> Result<BTreeMap<String, Arc<Context>>, StackError> {
-    let mut by_environment: BTreeMap<&BTreeMap<String, String>, Arc<Context>> = BTreeMap::new();
-    let mut by_function = BTreeMap::new();
+    let mut contexts = BTreeMap::new();
     // Those that sign first: they publish the keys that the others read when they start.
     let mut functions: Vec<_> = template.functions.values().collect();
     functions.sort_by_key(|function| !function.environment.contains_key("SIGNING_SECRET_ARN"));
     for function in functions {
-        let known = by_environment.get(&function.environment).cloned();
-        let context = if let Some(context) = known {
-            context
-        } else {
-            let config = config(function, endpoints, meter)?;
-            Arc::new(Context::connect(config, clock.clone()).await?)
-        };
-        by_environment.insert(&function.environment, Arc::clone(&context));
-        by_function.insert(function.name.clone(), context);
+        let config = config(function, endpoints, meter)?;
+        let context = Context::connect(config, clock.clone()).await?;
+        contexts.insert(function.name.clone(), Arc::new(context));
     }
-    Ok(by_function)
+    Ok(contexts)
+}
+
+/// One for whoever runs the stack, for a look past the functions.
+///
+/// # Errors
+/// When the template has no function or sets too little, or a service does not answer.
+pub async fn operator(
+    template: &Template,
+    endpoints: &Local,
+    clock: &Clock,
+    meter: bool,
+) -> Result<Arc<Context>, StackError> {
+    let any = template.functions.values().next();
+    let function = any.ok_or_else(|| StackError::NoCode(Vec::new()))?;
+    let mut config = config(function, endpoints, meter)?;
+    config.local = Some(endpoints.clone());
+    Ok(Arc::new(Context::connect(config, clock.clone()).await?))
 }
 
 /// What `Config::from_env` would read on AWS.
@@ -61,6 +72,9 @@ pub fn config(function: &Function, endpoints: &Local, meter: bool) -> Result<Con
         // Nothing stands in front of the local gateway: it sees for itself where requests come from.
         edge_secret: None,
         meter,
-        local: Some(endpoints.clone()),
+        local: Some(Local {
+            access_key: function.name.clone(),
+            ..endpoints.clone()
+        }),
     })
 }

@@ -6,15 +6,27 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use dynoxide::Database;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use dynoxide::{Database, DynoxideError};
+use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::data_dir::{DataDir, write_whole};
+use crate::iam::dynamodb::Schema;
+use crate::iam::{self, Roles};
 use crate::template::Table;
 
 /// How often expired items are removed, by the machine's clock, and for the first time when so much time has passed: a
 /// test whose clock stands in the past is over by then. Nothing depends on it: expiry is decided by comparing times.
 const SWEEP: Duration = Duration::from_hours(1);
+
+/// The largest request that `DynamoDB` takes, in bytes.
+const LARGEST: usize = 16 * 1024 * 1024;
 
 /// The running engine.
 pub struct Dynamo {
@@ -59,7 +71,7 @@ impl Dynamo {
     ///
     /// # Errors
     /// When the file, the table or a port is refused.
-    pub fn start(data: &DataDir, table: &Table) -> Result<Self, DynamoError> {
+    pub fn start(data: &DataDir, table: &Table, roles: Arc<Roles>) -> Result<Self, DynamoError> {
         let file = data.join("table.sqlite");
         let database = open(&file, data, table)?;
         let listener = std::net::TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
@@ -72,12 +84,17 @@ impl Dynamo {
             .enable_all()
             .build()?;
         let stop = Arc::new(Notify::new());
-        let (stopped, served) = (Arc::clone(&stop), database.clone());
+        let stopped = Arc::clone(&stop);
+        let engine = Engine {
+            database: database.clone(),
+            schema: Schema::of(table),
+            roles,
+        };
         let thread = std::thread::Builder::new()
             .name("dynamodb".to_owned())
             .spawn(move || {
-                if let Err(error) = runtime.block_on(serve(listener, served, stopped)) {
-                    tracing::error!(error, "the embedded DynamoDB stopped");
+                if let Err(error) = runtime.block_on(serve(listener, engine, stopped)) {
+                    tracing::error!(%error, "the embedded DynamoDB stopped");
                 }
             })?;
         Ok(Self {
@@ -131,12 +148,11 @@ fn open(file: &Path, data: &DataDir, table: &Table) -> Result<Database, DynamoEr
 
 async fn serve(
     listener: std::net::TcpListener,
-    database: Database,
+    engine: Engine,
     stop: Arc<Notify>,
-) -> Result<(), String> {
-    let listener =
-        tokio::net::TcpListener::from_std(listener).map_err(|error| error.to_string())?;
-    let sweeper = database.clone();
+) -> std::io::Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let sweeper = engine.database.clone();
     let sweep = tokio::spawn(async move {
         let mut due = tokio::time::interval_at(tokio::time::Instant::now() + SWEEP, SWEEP);
         loop {
@@ -148,13 +164,82 @@ async fn serve(
             }
         }
     });
-    let served =
-        dynoxide::server::serve_with_shutdown(
-            listener,
-            database,
-            async move { stop.notified().await },
-        )
+    let app = Router::new()
+        .route("/", post(answer))
+        .layer(DefaultBodyLimit::max(LARGEST))
+        .with_state(Arc::new(engine));
+    let served = axum::serve(listener, app)
+        .with_graceful_shutdown(async move { stop.notified().await })
         .await;
     sweep.abort();
     served
+}
+
+/// The engine behind its door.
+struct Engine {
+    database: Database,
+    schema: Schema,
+    roles: Arc<Roles>,
+}
+
+async fn answer(State(engine): State<Arc<Engine>>, headers: HeaderMap, body: Bytes) -> Response {
+    let (status, body) = match engine.call(&headers, &body) {
+        Ok(answer) => (StatusCode::OK, answer),
+        Err(error) => (
+            StatusCode::from_u16(error.status_code()).unwrap_or(StatusCode::BAD_REQUEST),
+            error.to_json(),
+        ),
+    };
+    let json = [(header::CONTENT_TYPE, "application/x-amz-json-1.0")];
+    (status, json, body).into_response()
+}
+
+impl Engine {
+    /// Carries out a request, if whoever sends it may.
+    fn call(&self, headers: &HeaderMap, body: &[u8]) -> Result<String, DynoxideError> {
+        let target = headers.get("x-amz-target");
+        let target = target.and_then(|target| target.to_str().ok());
+        let operation = target.and_then(|target| target.strip_prefix("DynamoDB_20120810."));
+        let operation = operation.unwrap_or_default();
+        let request: Value = serde_json::from_slice(body).map_err(unreadable)?;
+        let accesses = self.schema.accesses(operation, &request);
+        let accesses = accesses.map_err(unreadable)?;
+        let access_key = iam::access_key(headers).unwrap_or_default();
+        self.roles
+            .authorize(access_key, &accesses)
+            .map_err(|denied| DynoxideError::AccessDeniedException(denied.to_string()))?;
+        self.carry_out(operation, request)
+    }
+
+    fn carry_out(&self, operation: &str, request: Value) -> Result<String, DynoxideError> {
+        macro_rules! by_name {
+            ($($name:literal => $method:ident,)*) => {
+                match operation {
+                    $($name => {
+                        let request = serde_json::from_value(request).map_err(unreadable)?;
+                        serde_json::to_string(&self.database.$method(request)?).map_err(unreadable)
+                    })*
+                    _ => Err(unreadable("the local stack does not serve this operation")),
+                }
+            };
+        }
+        by_name! {
+            "GetItem" => get_item,
+            "PutItem" => put_item,
+            "UpdateItem" => update_item,
+            "DeleteItem" => delete_item,
+            "Query" => query,
+            "Scan" => scan,
+            "BatchGetItem" => batch_get_item,
+            "BatchWriteItem" => batch_write_item,
+            "TransactGetItems" => transact_get_items,
+            "TransactWriteItems" => transact_write_items,
+            "DescribeTable" => describe_table,
+            "ListTables" => list_tables,
+        }
+    }
+}
+
+fn unreadable(problem: impl std::fmt::Display) -> DynoxideError {
+    DynoxideError::ValidationException(problem.to_string())
 }

@@ -11,11 +11,11 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use muster_shared::clock::Clock;
 use s3s::access::{S3Access, S3AccessContext};
-use s3s::auth::SimpleAuth;
+use s3s::auth::{Credentials, SimpleAuth};
 use s3s::dto::{self, CopySource, ETag, HeadObjectInput};
 use s3s::path::S3Path;
 use s3s::service::S3ServiceBuilder;
-use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
+use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 use s3s_fs::FileSystem;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -24,11 +24,7 @@ use tokio::task::JoinSet;
 use crate::bus::Bus;
 use crate::cloudformation::{ACCOUNT, REGION};
 use crate::data_dir::DataDir;
-
-/// The access key that the embedded services accept.
-pub const ACCESS_KEY: &str = "local";
-/// Its secret.
-pub const SECRET_KEY: &str = "local-secret";
+use crate::iam::{self, Roles, SECRET_KEY};
 
 /// Why the bucket cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +44,7 @@ pub enum BucketError {
 pub async fn start(
     data: &DataDir,
     bucket: &str,
+    roles: Arc<Roles>,
     bus: Arc<Bus>,
     clock: Clock,
     tasks: &mut JoinSet<()>,
@@ -56,9 +53,18 @@ pub async fn start(
     std::fs::create_dir_all(root.join(bucket))?;
     let files =
         FileSystem::new(&root).map_err(|error| BucketError::Folder(format!("{error:?}")))?;
-    let mut service = S3ServiceBuilder::new(Bucket { files, bus, clock });
-    service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
-    service.set_access(InsideTheBucket);
+    let mut keys = SimpleAuth::new();
+    for key in roles.access_keys() {
+        keys.register(key.to_owned(), SECRET_KEY.into());
+    }
+    let mut service = S3ServiceBuilder::new(Bucket {
+        files,
+        roles: Arc::clone(&roles),
+        bus,
+        clock,
+    });
+    service.set_auth(keys);
+    service.set_access(Door { roles });
     let service = service.build();
     let objects = move |request: Request| {
         let service = service.clone();
@@ -103,15 +109,21 @@ async fn for_browsers(request: Request, next: Next) -> Response {
     response
 }
 
-/// Refuses requests without a key, and object keys that lead out of the bucket's folder.
-struct InsideTheBucket;
+/// Refuses requests without a key, what the caller may not do, and object keys that lead out of the bucket's folder.
+struct Door {
+    roles: Arc<Roles>,
+}
 
 #[async_trait::async_trait]
-impl S3Access for InsideTheBucket {
+impl S3Access for Door {
     async fn check(&self, request: &mut S3AccessContext<'_>) -> S3Result<()> {
-        if request.credentials().is_none() {
+        let Some(credentials) = request.credentials() else {
             return Err(s3_error!(AccessDenied, "Signature is required"));
-        }
+        };
+        let access = iam::s3::access(request.s3_op().name(), request.s3_path());
+        self.roles
+            .authorize(&credentials.access_key, &[access])
+            .map_err(|denied| s3_error!(AccessDenied, "{denied}"))?;
         match request.s3_path() {
             S3Path::Object { key, .. } if leads_outside(key) => Err(s3_error!(
                 InvalidArgument,
@@ -131,11 +143,33 @@ fn leads_outside(key: &str) -> bool {
 
 struct Bucket {
     files: FileSystem,
+    roles: Arc<Roles>,
     bus: Arc<Bus>,
     clock: Clock,
 }
 
 impl Bucket {
+    /// An object that is not there is not found for those who may list the bucket, and forbidden for others.
+    fn missing<T>(
+        &self,
+        bucket: &str,
+        credentials: Option<&Credentials>,
+        found: S3Result<T>,
+    ) -> S3Result<T> {
+        let missing = |error: &S3Error| *error.code() == S3ErrorCode::NoSuchKey;
+        if !found.as_ref().is_err_and(missing) {
+            return found;
+        }
+        let access_key = credentials.map_or("", |credentials| &credentials.access_key);
+        match self
+            .roles
+            .authorize(access_key, &[iam::s3::listing(bucket)])
+        {
+            Ok(()) => found,
+            Err(denied) => Err(s3_error!(AccessDenied, "{denied}")),
+        }
+    }
+
     /// Tells the bus of a new object. The upload is acknowledged only after that, so none is ever forgotten.
     async fn created(
         &self,
@@ -222,6 +256,18 @@ macro_rules! bucket_over_files {
                 self.files.$method(request).await
             })*
 
+            async fn get_object(&self, request: S3Request<dto::GetObjectInput>) -> S3Result<S3Response<dto::GetObjectOutput>> {
+                let (bucket, credentials) = (request.input.bucket.clone(), request.credentials.clone());
+                let found = self.files.get_object(request).await;
+                self.missing(&bucket, credentials.as_ref(), found)
+            }
+
+            async fn head_object(&self, request: S3Request<dto::HeadObjectInput>) -> S3Result<S3Response<dto::HeadObjectOutput>> {
+                let (bucket, credentials) = (request.input.bucket.clone(), request.credentials.clone());
+                let found = self.files.head_object(request).await;
+                self.missing(&bucket, credentials.as_ref(), found)
+            }
+
             async fn put_object(&self, request: S3Request<dto::PutObjectInput>) -> S3Result<S3Response<dto::PutObjectOutput>> {
                 let (bucket, key) = (request.input.bucket.clone(), request.input.key.clone());
                 let stored = self.files.put_object(request).await?;
@@ -261,9 +307,7 @@ bucket_over_files! {
     delete_object: DeleteObjectInput => DeleteObjectOutput;
     delete_objects: DeleteObjectsInput => DeleteObjectsOutput;
     get_bucket_location: GetBucketLocationInput => GetBucketLocationOutput;
-    get_object: GetObjectInput => GetObjectOutput;
     head_bucket: HeadBucketInput => HeadBucketOutput;
-    head_object: HeadObjectInput => HeadObjectOutput;
     list_buckets: ListBucketsInput => ListBucketsOutput;
     list_objects: ListObjectsInput => ListObjectsOutput;
     list_objects_v2: ListObjectsV2Input => ListObjectsV2Output;

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::data_dir::{DataDir, write_whole};
+use crate::iam::{self, Access, Context, Roles};
 
 /// The secrets of the template.
 #[derive(Debug)]
@@ -20,6 +21,12 @@ pub struct Secrets {
     arns: Vec<String>,
     /// The file `secret`.
     value: String,
+}
+
+#[derive(Debug)]
+struct Service {
+    secrets: Secrets,
+    roles: Arc<Roles>,
 }
 
 impl Secrets {
@@ -53,10 +60,10 @@ pub fn random_text() -> io::Result<String> {
 }
 
 /// The route of Secrets Manager's `GetSecretValue`.
-pub fn routes(secrets: Secrets) -> Router {
+pub fn routes(secrets: Secrets, roles: Arc<Roles>) -> Router {
     Router::new()
         .route("/", post(get_secret_value))
-        .with_state(Arc::new(secrets))
+        .with_state(Arc::new(Service { secrets, roles }))
 }
 
 #[derive(Deserialize)]
@@ -66,7 +73,7 @@ struct GetSecretValue {
 }
 
 async fn get_secret_value(
-    State(secrets): State<Arc<Secrets>>,
+    State(service): State<Arc<Service>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -83,6 +90,16 @@ async fn get_secret_value(
         Ok(request) => request,
         Err(error) => return refused("InvalidRequestException", &error.to_string()),
     };
+    let access = Access {
+        action: "secretsmanager:GetSecretValue".into(),
+        resource: request.secret_id.clone(),
+        context: Context::None,
+    };
+    let access_key = iam::access_key(&headers).unwrap_or_default();
+    if let Err(denied) = service.roles.authorize(access_key, &[access]) {
+        return refused("AccessDeniedException", &denied.to_string());
+    }
+    let secrets = &service.secrets;
     if !secrets.arns.contains(&request.secret_id) {
         return refused("ResourceNotFoundException", "there is no such secret");
     }

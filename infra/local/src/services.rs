@@ -12,9 +12,10 @@ use tokio::task::JoinSet;
 use crate::bus::Bus;
 use crate::data_dir::DataDir;
 use crate::dynamodb::Dynamo;
+use crate::iam::{OPERATOR, Roles, SECRET_KEY};
 use crate::inbox::Inbox;
 use crate::queue::Queues;
-use crate::s3::{self, ACCESS_KEY, SECRET_KEY};
+use crate::s3;
 use crate::secrets::{self, Secrets};
 use crate::ses;
 use crate::stack::{Options, StackError};
@@ -31,7 +32,9 @@ pub struct Services {
     pub bus: Arc<Bus>,
     /// The mails that were sent.
     pub inbox: Arc<Inbox>,
-    /// Where they answer.
+    /// Who may do what.
+    pub roles: Arc<Roles>,
+    /// Where they answer, to the operator.
     pub endpoints: Local,
 }
 
@@ -47,7 +50,8 @@ impl Services {
         tasks: &mut JoinSet<()>,
     ) -> Result<Self, StackError> {
         let clock = &options.clock;
-        let dynamo = Dynamo::start(data, &template.table)?;
+        let roles = Arc::new(Roles::take(&mut template.functions));
+        let dynamo = Dynamo::start(data, &template.table, Arc::clone(&roles))?;
         let queues = Arc::new(Queues::new(template, options));
         let rules = std::mem::take(&mut template.rules);
         let bus = Arc::new(Bus::open(data.join("events"), rules, Arc::clone(&queues))?);
@@ -55,20 +59,22 @@ impl Services {
         let s3 = s3::start(
             data,
             &template.bucket,
+            Arc::clone(&roles),
             Arc::clone(&bus),
             clock.clone(),
             tasks,
         )
         .await?;
         let secrets = Secrets::open(data, template.secrets.clone())?;
-        let others = ses::routes(Arc::clone(&inbox), clock.clone()).merge(secrets::routes(secrets));
+        let mails = ses::routes(Arc::clone(&inbox), clock.clone(), Arc::clone(&roles));
+        let others = mails.merge(secrets::routes(secrets, Arc::clone(&roles)));
         let others = serve(others, tasks).await?;
         let endpoints = Local {
             dynamodb: dynamo.url.clone(),
             s3,
             ses: others.clone(),
             secrets: others,
-            access_key: ACCESS_KEY.to_owned(),
+            access_key: OPERATOR.to_owned(),
             secret_key: SECRET_KEY.to_owned(),
         };
         Ok(Self {
@@ -76,6 +82,7 @@ impl Services {
             queues,
             bus,
             inbox,
+            roles,
             endpoints,
         })
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
@@ -12,13 +12,15 @@ use muster_shared::clock::Clock;
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::cloudformation::{ACCOUNT, REGION};
+use crate::iam::{self, Access, Context, Roles};
 use crate::inbox::{Inbox, Mail};
 
 /// The route of SES v2's `SendEmail`.
-pub fn routes(inbox: Arc<Inbox>, clock: Clock) -> Router {
+pub fn routes(inbox: Arc<Inbox>, clock: Clock, roles: Arc<Roles>) -> Router {
     Router::new()
         .route("/v2/email/outbound-emails", post(send_email))
-        .with_state((inbox, clock))
+        .with_state((inbox, clock, roles))
 }
 
 #[derive(Deserialize)]
@@ -72,7 +74,11 @@ struct Tag {
     value: String,
 }
 
-async fn send_email(State((inbox, clock)): State<(Arc<Inbox>, Clock)>, body: Bytes) -> Response {
+async fn send_email(
+    State((inbox, clock, roles)): State<(Arc<Inbox>, Clock, Arc<Roles>)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let request: SendEmail = match serde_json::from_slice(&body) {
         Ok(request) => request,
         Err(error) => {
@@ -83,6 +89,14 @@ async fn send_email(State((inbox, clock)): State<(Arc<Inbox>, Clock)>, body: Byt
             );
         }
     };
+    let access_key = iam::access_key(&headers).unwrap_or_default();
+    if let Err(denied) = roles.authorize(access_key, &request.accesses()) {
+        return refused(
+            StatusCode::FORBIDDEN,
+            "AccessDeniedException",
+            &denied.to_string(),
+        );
+    }
     if let Some(problem) = request.problem() {
         return refused(StatusCode::BAD_REQUEST, "MessageRejected", problem);
     }
@@ -115,6 +129,20 @@ async fn send_email(State((inbox, clock)): State<(Arc<Inbox>, Clock)>, body: Byt
 }
 
 impl SendEmail {
+    /// What it does, as IAM sees it: it uses the identity, that of the address's domain, and the configuration set.
+    fn accesses(&self) -> Vec<Access> {
+        let domain = self.from_email_address.rsplit('@').next();
+        let identity = format!("identity/{}", domain.unwrap_or_default());
+        let set = self.configuration_set_name.iter();
+        let set = set.map(|name| format!("configuration-set/{name}"));
+        let access = |resource| Access {
+            action: "ses:SendEmail".into(),
+            resource: format!("arn:aws:ses:{REGION}:{ACCOUNT}:{resource}"),
+            context: Context::FromAddress(self.from_email_address.clone()),
+        };
+        [identity].into_iter().chain(set).map(access).collect()
+    }
+
     /// What SES would refuse the mail for.
     fn problem(&self) -> Option<&'static str> {
         let tag_text = |text: &str| {

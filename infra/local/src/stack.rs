@@ -1,6 +1,6 @@
 //! The whole stack: starts the parts, joins them by the template, stops them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -19,10 +19,12 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::cloudformation::TemplateError;
 use crate::console::{self, Console};
+use crate::contexts;
 use crate::data_dir::{DataDir, DataDirError, write_whole};
 use crate::demo::{Demo, DemoError};
 use crate::dynamodb::{Dynamo, DynamoError};
 use crate::gateway::Gateway;
+use crate::iam::{OPERATOR, Roles};
 use crate::inbox::Inbox;
 use crate::invoke::{Functions, InvocationError};
 use crate::local_api::{self, LocalApi};
@@ -164,6 +166,8 @@ pub struct Stack {
     gateway: Arc<Gateway>,
     stream: Stream,
     dynamo: Dynamo,
+    roles: Arc<Roles>,
+    operator: Arc<Context>,
     server: JoinHandle<()>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
@@ -191,12 +195,14 @@ pub async fn start(options: Options, code: &[&'static Function]) -> Result<Stack
         queues,
         bus,
         inbox,
+        roles,
         endpoints,
     } = services;
 
     let stream = Stream::start(&dynamo.file, Wiring::of(&mut template), Arc::clone(&queues))?;
     let functions = Functions::start(&options, code, &template, &endpoints, &data, stream.nudge());
     let functions = Arc::new(functions.await?);
+    let operator = contexts::operator(&template, &endpoints, &options.clock, options.meter).await?;
     for function in template.functions.values() {
         for source in &function.sources {
             let queues = Arc::clone(&queues);
@@ -256,6 +262,8 @@ pub async fn start(options: Options, code: &[&'static Function]) -> Result<Stack
         gateway,
         stream,
         dynamo,
+        roles,
+        operator,
         server,
         stop,
         tasks,
@@ -309,6 +317,16 @@ pub fn routes() -> Result<Vec<String>, StackError> {
         .collect())
 }
 
+/// All that the roles of the template's functions grant, as [`Review`] tells of it.
+///
+/// # Errors
+/// When the template cannot be read.
+pub fn grants() -> Result<BTreeSet<String>, StackError> {
+    let parameters = BTreeMap::from([("BaseUrl", String::new()), ("Sender", SENDER.to_owned())]);
+    let mut template = Template::parse(DEPLOYED, &parameters)?;
+    Ok(Roles::take(&mut template.functions).grants())
+}
+
 impl Stack {
     /// What the ready file says.
     #[must_use]
@@ -334,10 +352,14 @@ impl Stack {
         &self.local.inbox
     }
 
-    /// The context of a function; none when functions are processes, because each has its own.
+    /// The context of a function, or of the [operator](crate::OPERATOR); none of a function that is processes, because each
+    /// has its own.
     #[must_use]
-    pub fn context(&self, function: &str) -> Option<&Arc<Context>> {
-        self.local.functions.context(function)
+    pub fn context(&self, name: &str) -> Option<&Arc<Context>> {
+        match name {
+            OPERATOR => Some(&self.operator),
+            _ => self.local.functions.context(name),
+        }
     }
 
     /// What a process of a function finds in its environment.
@@ -350,6 +372,12 @@ impl Stack {
     #[must_use]
     pub fn database(&self) -> &dynoxide::Database {
         &self.dynamo.database
+    }
+
+    /// The roles of the functions, and what they were needed for.
+    #[must_use]
+    pub fn roles(&self) -> &Arc<Roles> {
+        &self.roles
     }
 
     /// Invokes a function with an event, as Lambda would.

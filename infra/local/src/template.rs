@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::cloudformation::{CloudFormation, Resource, TemplateError, logical_id};
+use crate::iam::Policy;
 use crate::pattern::Pattern;
 
 /// The template that is deployed.
@@ -45,6 +46,8 @@ pub struct Function {
     pub memory: u64,
     /// Its environment variables.
     pub environment: BTreeMap<String, String>,
+    /// What its role may do.
+    pub policy: Policy,
     /// The routes that lead to it.
     pub routes: Vec<Route>,
     /// The queues that it works off.
@@ -322,14 +325,7 @@ fn typed<T: DeserializeOwned>(source: &CloudFormation, properties: &Value) -> Re
 fn read_function(source: &CloudFormation, resource: &Resource) -> Result<Function, Problem> {
     let globals: FunctionGlobals =
         typed(source, source.globals.get("Function").unwrap_or(&json!({})))?;
-    let properties: FunctionProperties = {
-        // Policies may name what has no local counterpart.
-        let mut properties = resource.properties.clone();
-        if let Some(fields) = properties.as_object_mut() {
-            fields.remove("Policies");
-        }
-        typed(source, &properties)?
-    };
+    let properties: FunctionProperties = typed(source, &resource.properties)?;
     let mut environment = globals.environment.variables;
     environment.extend(properties.environment.variables);
     let name = properties
@@ -345,6 +341,7 @@ fn read_function(source: &CloudFormation, resource: &Resource) -> Result<Functio
         timeout,
         memory: memory.unwrap_or(128),
         environment,
+        policy: Policy::parse(properties.policies)?,
         ..Function::default()
     };
     for event in properties.events.into_values() {
@@ -504,6 +501,7 @@ struct FunctionProperties {
     memory_size: Option<u64>,
     #[serde(default)]
     environment: Environment,
+    policies: Value,
     #[serde(default)]
     events: BTreeMap<String, Event>,
 }
@@ -773,6 +771,37 @@ mod tests {
         for local in ["CLOCK_FILE", "METER"] {
             assert!(!DEPLOYED.contains(local), "{local}");
         }
+    }
+
+    #[test]
+    fn every_role_fits_into_inline_policies_and_names_the_keys_it_is_about() {
+        let source = CloudFormation::parse(DEPLOYED, &parameters()).unwrap();
+        let functions = source.resources.iter();
+        for (id, function) in functions.filter(|(_, one)| one.kind == "AWS::Serverless::Function") {
+            let policies = source.resolve(&function.properties["Policies"]).unwrap();
+            // IAM takes 10,240 characters; names on AWS are longer than here.
+            assert!(policies.to_string().len() < 8_000, "{id}");
+            let statements = policies[0]["Statement"].as_array().unwrap();
+            for statement in statements.iter().map(Value::to_string) {
+                let keyed = statement.contains("dynamodb:LeadingKeys");
+                assert!(
+                    keyed || !statement.contains(":dynamodb:"),
+                    "{id}: {statement}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_policy_that_it_does_not_evaluate_is_refused() {
+        let changed = DEPLOYED.replacen("ses:FromAddress", "ses:FromDisplayName", 1);
+        let refused = Template::parse(&changed, &parameters())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            refused.contains("SendMail") && refused.contains("ses:FromDisplayName"),
+            "{refused}"
+        );
     }
 
     #[test]

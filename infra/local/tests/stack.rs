@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use jiff::SignedDuration;
-use muster_local::{Options, Stack, StackError, start};
+use muster_local::{OPERATOR, Options, Stack, StackError, start};
 use muster_shared::error::Internal;
 use muster_shared::lambda::Function;
 use muster_shared::mail::Rendered;
@@ -296,7 +296,7 @@ async fn a_message_that_always_fails_becomes_a_dead_letter_and_can_be_redriven()
 #[tokio::test]
 async fn an_upload_to_a_signed_address_starts_an_import() {
     let stack = stack().await;
-    let files = &stack.context("import").unwrap().files;
+    let files = &stack.context("start-import").unwrap().files;
     let valid = std::time::Duration::from_mins(1);
     let upload = files
         .upload_address("uploads/tnt_1/imp_1.csv", "text/csv", valid)
@@ -356,7 +356,7 @@ async fn an_unsigned_request_and_a_key_outside_the_bucket_are_refused() {
     )
     .await;
     assert!(unsigned.starts_with("HTTP/1.1 403"), "{unsigned}");
-    let files = &stack.context("import").unwrap().files;
+    let files = &stack.context("start-import").unwrap().files;
     assert!(
         files
             .put("uploads/../../inbox.jsonl", "text/csv", b"x".to_vec())
@@ -480,7 +480,7 @@ async fn unfinished_work_outlives_the_stack() {
     put(&first, "fail-always-kept", "mail");
     put(&first, "done-before", "mail");
     first.settled().await;
-    let files = &first.context("import").unwrap().files;
+    let files = &first.context(OPERATOR).unwrap().files;
     files
         .put("drop/tnt_1/fail-always-file.csv", "text/csv", b"x".to_vec())
         .await

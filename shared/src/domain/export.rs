@@ -74,8 +74,8 @@ pub enum ExportState {
     Running,
     /// Can be fetched.
     Done,
-    /// Could not be written. Stored where whoever asked may no longer export, and what [`Export::state_at`] makes of an
-    /// export that nobody works on any more.
+    /// Could not be written: whoever asked may no longer export, or, never stored, nobody works on it any more
+    /// ([`Export::state_at`]).
     Failed,
 }
 

@@ -9,7 +9,8 @@ use super::audit::{Actor, Target};
 use super::id::{ImportId, PlanId, TenantId};
 use super::trace::TraceId;
 
-/// Where an import stands.
+/// Where an import stands. One that stopped before it was over is `failed`: what was done stays done, and importing the file
+/// again completes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ImportState {
@@ -29,8 +30,7 @@ pub enum ImportState {
     DoneWithErrors,
     /// Withdrawn.
     Cancelled,
-    /// It stopped before it was over: what was done stays done. Import the file again to complete it. Never stored, but
-    /// what [`Import::state_at`] makes of an import that nobody works on any more.
+    /// Nobody works on it any more. Never stored, but what [`Import::state_at`] finds.
     Failed,
 }
 

@@ -7,7 +7,7 @@ use std::io::Write;
 use serde_json::{Map, Value, json};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
-use tracing_subscriber::filter::{EnvFilter, filter_fn};
+use tracing_subscriber::filter::{EnvFilter, LevelFilter, filter_fn};
 use tracing_subscriber::fmt::format::JsonFields;
 use tracing_subscriber::fmt::{FormattedFields, MakeWriter};
 use tracing_subscriber::layer::{Context, SubscriberExt};
@@ -16,6 +16,9 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::clock::Clock;
 use crate::metrics;
+
+/// The span under which all that an invocation tells stands.
+pub(super) const INVOCATION: &str = "invocation";
 
 /// The namespace of all metrics.
 const NAMESPACE: &str = "Muster";
@@ -36,9 +39,9 @@ where
         stack: stack.to_owned(),
         out,
     };
-    let metrics = metrics.with_filter(filter_fn(|what| {
-        what.is_span() || what.target() == metrics::TARGET
-    }));
+    // Of spans only the invocation's: those of the SDK are many.
+    let told = filter_fn(|what| what.target() == metrics::TARGET || what.name() == INVOCATION);
+    let metrics = metrics.with_filter(told.with_max_level_hint(LevelFilter::INFO));
     Registry::default().with(logs).with(metrics)
 }
 

@@ -79,7 +79,7 @@ fn stored(world: &World, company: &Company<'_>) -> Vec<Value> {
 }
 
 fn table(world: &World) -> String {
-    world.stack.context("audit").unwrap().config.table.clone()
+    world.operator().config.table.clone()
 }
 
 /// Writes an item past all functions, as somebody who got hold of the table would.

@@ -345,7 +345,7 @@ async fn a_key_that_merely_stands_in_the_table_is_not_trusted() {
         &world,
         &json!({ "PK": { "S": "KEYS" }, "SK": { "S": "KEY#mine" }, "kid": { "S": "mine" }, "x": { "S": x }, "published_at": { "S": "2026-03-02T08:00:00Z" } }),
     );
-    let store = &world.stack.context("audit").unwrap().store;
+    let store = &world.operator().store;
     let made = seals(&world, &company);
     for kid in ["mine", made[3]["kid"]["S"].as_str().unwrap()] {
         let to = text(&made[3]["to"]["S"]).parse().unwrap();

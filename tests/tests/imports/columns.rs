@@ -34,7 +34,7 @@ fn refusals(csv: &str) -> String {
 
 /// Changes a user past the functions.
 async fn change(world: &World, company: &Company<'_>, user: &str, change: impl FnOnce(&mut User)) {
-    let store = &world.stack.context("import-chunk").unwrap().store;
+    let store = &world.operator().store;
     let tenant = TenantId::parse(&company.tenant).unwrap();
     let id = UserId::parse(user).unwrap();
     let before = store.user(&tenant, &id).await.unwrap().unwrap();

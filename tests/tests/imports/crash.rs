@@ -120,7 +120,7 @@ async fn begin(
         key,
         world.stack.clock().now(),
     );
-    let store = &world.stack.context("start-import").unwrap().store;
+    let store = &world.operator().store;
     let mut transaction = Transaction::new(store);
     transaction.add_import(&tenant, &import, ()).unwrap();
     transaction.commit().await.unwrap().unwrap();

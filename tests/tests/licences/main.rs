@@ -86,7 +86,7 @@ async fn product(actor: &Actor<'_>, id: &str) -> Value {
 
 /// Changes a user past the functions: none of them suspends or deletes one yet.
 async fn edit(world: &World, company: &Company<'_>, user: &str, change: impl FnOnce(&mut User)) {
-    let store = &world.stack.context("assign").unwrap().store;
+    let store = &world.operator().store;
     let tenant = TenantId::parse(&company.tenant).unwrap();
     let id = UserId::parse(user).unwrap();
     let before = store.user(&tenant, &id).await.unwrap().unwrap();
@@ -111,7 +111,7 @@ async fn delete(world: &World, company: &Company<'_>, user: &str) {
 
 /// Every item of the table, by its key.
 fn items(world: &World) -> BTreeMap<String, Value> {
-    let table = &world.stack.context("assign").unwrap().config.table;
+    let table = &world.operator().config.table;
     let (mut items, mut request) = (BTreeMap::new(), json!({ "TableName": table }));
     loop {
         let page = world

@@ -58,39 +58,37 @@ async fn fails(_: &Context, _: String) -> Result<(), Internal> {
 async fn dies_exporting(ctx: &Context, message: String) -> Result<(), Internal> {
     let (pk, sk) = outbox_keys(&message).unwrap();
     let (tenant, id) = keys::read_export(&pk, &sk).unwrap();
-    let begun = async || {
-        let export = ctx.store.export(&tenant, &id).await.unwrap().unwrap();
-        export.state == ExportState::Running && export.updated_at == ctx.clock.now()
+    let begun = async {
+        while (ctx.store.export(&tenant, &id).await.unwrap().unwrap()).state != ExportState::Running
+        {
+            tokio::task::yield_now().await;
+        }
     };
     tokio::select! {
         biased;
         done = work(export::FUNCTION, ctx, message) => done,
-        () = until(begun) => panic!("the worker dies"),
+        () = begun => panic!("the worker dies"),
     }
 }
 
 /// Dies as soon as the file is being checked.
 async fn dies_checking(ctx: &Context, message: String) -> Result<(), Internal> {
     let event: Value = serde_json::from_str(&message).unwrap();
-    let Some(Source::Upload { tenant, import }) =
-        Source::of_key(&text(&event["detail"]["object"]["key"]))
-    else {
+    let key = text(&event["detail"]["object"]["key"]);
+    let Some(Source::Upload { tenant, import }) = Source::of_key(&key) else {
         panic!("{event}")
     };
-    let begun = async || {
-        let import = ctx.store.import(&tenant, &import).await.unwrap().unwrap();
-        import.state == ImportState::Checking
+    let begun = async {
+        while (ctx.store.import(&tenant, &import).await.unwrap().unwrap()).state
+            != ImportState::Checking
+        {
+            tokio::task::yield_now().await;
+        }
     };
     tokio::select! {
         biased;
         done = work(import::FUNCTION, ctx, message) => done,
-        () = until(begun) => panic!("the worker dies"),
-    }
-}
-
-async fn until(holds: impl AsyncFn() -> bool) {
-    while !holds().await {
-        tokio::task::yield_now().await;
+        () = begun => panic!("the worker dies"),
     }
 }
 
@@ -113,9 +111,8 @@ fn attempts(world: &World) -> u32 {
 
 /// Support moves what was given up back into its queue.
 async fn redrive(world: &World) {
-    let redriven = world
-        .nobody()
-        .post("/local/dead-letters/redrive", json!({}));
+    let support = world.nobody();
+    let redriven = support.post("/local/dead-letters/redrive", json!({}));
     assert_eq!(redriven.await.status, 200);
     world.stack.settled().await;
     assert_eq!(json!(world.stack.dead_letters()), json!([]));

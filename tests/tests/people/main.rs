@@ -153,7 +153,7 @@ async fn post_text(actor: &muster_tests::world::Actor<'_>, path: &str, body: &st
 
 /// The table, as functions without a route of their own yet will use it.
 fn table(world: &World) -> &Store {
-    &world.stack.context("add-user").unwrap().store
+    &world.operator().store
 }
 
 /// Changes a user in the table: suspending, deleting and demoting have no route yet.
@@ -218,7 +218,7 @@ async fn used(company: &Company<'_>) -> Vec<u64> {
 
 /// Every item of the table, by its key.
 fn items(world: &World) -> BTreeMap<String, Value> {
-    let table = &world.stack.context("add-user").unwrap().config.table;
+    let table = &world.operator().config.table;
     let (mut items, mut request) = (BTreeMap::new(), json!({ "TableName": table }));
     loop {
         let page = serde_json::from_value(request.clone()).unwrap();
