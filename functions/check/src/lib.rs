@@ -80,7 +80,7 @@ impl Order {
 /// What was found.
 #[derive(Debug, Serialize)]
 struct Answer {
-    /// Whether nothing is amiss in what this invocation looked at.
+    /// Whether all that this invocation looked at keeps every rule.
     clean: bool,
     /// How many items of which kind it read.
     items: BTreeMap<Kind, u64>,

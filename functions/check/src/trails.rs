@@ -1,6 +1,5 @@
 //! Verifies the audit trail of every company, as `GET /v1/audit/verification` does of one.
 
-use jiff::Timestamp;
 use muster_shared::context::keys::Trusted;
 use muster_shared::context::verification::verify_trail;
 use muster_shared::domain::id::TenantId;
@@ -40,8 +39,8 @@ impl Check<'_> {
             }
             if next.is_none() {
                 at.registry += 1;
-                at.after = None;
             }
+            at.after = next;
         }
         Ok(true)
     }
@@ -89,11 +88,10 @@ impl Check<'_> {
 fn violation(tenant: &TenantId, finding: &Finding) -> Violation {
     let kind = serde_json::to_value(finding.kind).unwrap_or_default();
     let kind = kind.as_str().unwrap_or_default();
-    let at = finding.to.min(Timestamp::MAX);
     Violation {
         rule: Rule::TrailBroken,
         tenant: Some(tenant.clone()),
-        item: format!("{} {}", keys::seals(tenant), keys::sortable(at)),
+        item: format!("{} {}", keys::seals(tenant), keys::sortable(finding.to)),
         detail: Some(format!("{kind} at seal {}", finding.seal)),
     }
 }

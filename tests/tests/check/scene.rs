@@ -1,5 +1,7 @@
 //! A table in which everything happened that leaves something behind.
 
+use std::ops::Range;
+
 use muster_tests::world::{Actor, World, text};
 use serde_json::{Value, json};
 
@@ -13,7 +15,7 @@ pub struct Scene {
     pub other: String,
 }
 
-/// Three shards' worth of users, so that some stand in the wrong one if they are mistaken.
+/// More than one, so that an item can stand in the wrong one.
 const SHARDS: u16 = 2;
 
 impl Scene {
@@ -177,20 +179,22 @@ async fn company(world: &World, owner: &Actor<'_>) {
     let _ = world.activate("dora@wheels.example", "dora.wheels").await;
 }
 
+/// A file of drivers with these numbers.
+pub fn rows(numbers: Range<u32>) -> String {
+    let line = |n: u32| format!("D{n},driver{n}@drivers.example,Driver,{n}\n");
+    let lines: String = numbers.map(line).collect();
+    format!("External ID,Email,First Name,Last Name\n{lines}")
+}
+
 /// Imports in every state, exports and a count.
 async fn work(world: &World, owner: &Actor<'_>) {
-    let rows = |from: u32| {
-        let line = |n: u32| format!("D{n},driver{n}@drivers.example,Driver,{n}\n");
-        let lines: String = (from..from + 30).map(line).collect();
-        format!("External ID,Email,First Name,Last Name\n{lines}")
-    };
-    let done = owner.upload_import(rows(0)).await;
+    let done = owner.upload_import(rows(0..30)).await;
     assert_eq!(owner.commit_import(&done).await["state"], "done");
-    let again = owner.upload_import(rows(20)).await;
+    let again = owner.upload_import(rows(20..50)).await;
     assert_eq!(owner.commit_import(&again).await["state"], "done");
-    let ready = owner.upload_import(rows(100)).await;
+    let ready = owner.upload_import(rows(100..130)).await;
     assert_eq!(ready["state"], "ready");
-    let cancelled = owner.upload_import(rows(200)).await;
+    let cancelled = owner.upload_import(rows(200..230)).await;
     let path = format!("/v1/imports/{}/cancel", text(&cancelled["id"]));
     let _ = owner.post(&path, json!({})).await.expect(200);
     let _ = owner.upload_import("not,a,list\n1,2,3\n").await;

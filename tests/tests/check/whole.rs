@@ -1,11 +1,12 @@
 //! A table that was only ever changed by Muster's own functions.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use muster_tests::world::{World, text};
 use serde_json::{Value, json};
 
-use crate::scene::Scene;
+use crate::scene::{self, Scene};
 use crate::{broken, check, check_with};
 
 #[tokio::test]
@@ -17,7 +18,7 @@ async fn a_table_in_which_everything_happened_keeps_every_rule() {
         (&answer["clean"], &answer["next"]),
         (&json!(true), &Value::Null)
     );
-    assert!(answer["seals"].as_u64().unwrap() > 2, "{answer}");
+    assert_eq!(answer["seals"], 2, "{answer}");
     // Every kind of item that there is was looked at, but for requests for a new password, which a worker forgets at once.
     let kinds: Vec<&String> = answer["items"].as_object().unwrap().keys().collect();
     let all = "account account_name audit_entry bucket chunk email_guard export external_id_guard group group_name import \
@@ -36,8 +37,11 @@ async fn a_table_in_which_everything_happened_keeps_every_rule() {
 #[tokio::test]
 async fn a_check_that_runs_out_of_time_goes_on_where_it_stopped() {
     let scene = Scene::new().await;
+    let owner = scene.world.sign_in("owner@acme.example").await;
+    let many = owner.upload_import(scene::rows(1_000..1_400)).await;
+    assert_eq!(owner.commit_import(&many).await["state"], "done");
     let whole = check(&scene.world).await;
-    let mut order = json!({ "seconds": 0, "segments": 3 });
+    let mut order = json!({ "seconds": 0, "segments": 2 });
     let (mut items, mut seals, mut calls) = (0, 0, 0);
     loop {
         let answer = check_with(&scene.world, order.clone()).await;
@@ -135,22 +139,19 @@ async fn what_changes_while_it_is_read_is_not_taken_for_a_fault() {
             }
         }
     };
+    let checked = Cell::new(0);
     let checks = async {
-        let mut checks = 0;
         loop {
             let answer = check(&world).await;
             assert_eq!(broken(&answer), BTreeSet::new(), "{answer:#}");
-            checks += 1;
-            tokio::task::yield_now().await;
-            if checks == 10_000 {
-                return checks;
-            }
+            checked.set(checked.get() + 1);
         }
     };
     tokio::select! {
         () = changes => {}
-        checks = checks => assert!(checks == 0, "the changes never ended"),
+        () = checks => {}
     }
+    assert!(checked.get() > 3, "{}", checked.get());
     world.stack.settled().await;
     let answer = check(&world).await;
     assert_eq!(answer["clean"], json!(true), "{answer:#}");

@@ -49,9 +49,8 @@ pub fn verified(answer: &Answer) {
     assert_eq!(answer.body["intact"], true, "{}", answer.text);
 }
 
-/// Fails where the table does not keep every rule, or says otherwise than the model.
-pub async fn hold(world: &World, tenant: &str, model: &Model) {
-    world.keeps_every_rule().await;
+/// Fails where the table says otherwise than the model.
+pub fn hold(world: &World, tenant: &str, model: &Model) {
     let own = format!("T#{tenant}");
     let shards = format!("{own}#");
     let table = world.table(|pk, _| pk == own || pk.starts_with(&shards) && !pk.contains("#A#"));
