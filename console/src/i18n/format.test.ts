@@ -16,7 +16,7 @@ describe('relative times', () => {
     [-61 * 86_400, '2 months ago'],
     [-800 * 86_400, '2 years ago'],
     [20, 'now'],
-    [-29, 'now'],
+    [-29, 'just now'],
     [45, 'in 1 minute'],
   ])('%i seconds away are told as %s', (seconds, text) => expect(from(seconds)).toBe(text));
 });

@@ -1,4 +1,5 @@
 // Dates, times, numbers and lists as the reader's locale writes them. All follow a change of the language.
+import { common } from './common';
 import { locale } from './locale.svelte';
 
 type Moment = string | number | Date;
@@ -66,7 +67,7 @@ const steps: readonly [Intl.RelativeTimeFormatUnit, number, number][] = [
   ['year', 365.25 * 86_400, Infinity],
 ];
 
-/** `in 24 hours`, `3 minutes ago`, `now` within half a minute: rounded to the unit in which people say it. */
+/** `in 24 hours`, `3 minutes ago`, `just now` within half a minute: rounded to the unit in which people say it. */
 export function relative(at: Moment, now: Moment): string {
   const seconds = (new Date(at).getTime() - new Date(now).getTime()) / 1000;
   for (const [unit, length, below] of steps) {
@@ -77,7 +78,7 @@ export function relative(at: Moment, now: Moment): string {
       return format.format(Math.sign(seconds) * count, unit);
     }
   }
-  return kept('now', (tag) => new Intl.RelativeTimeFormat(tag, { numeric: 'auto' })).format(0, 'second');
+  return common(seconds > 0 ? 'time.now' : 'time.justNow');
 }
 
 /** `5 minutes`, `40 seconds`: a time to wait, rounded up. */

@@ -1,5 +1,6 @@
 // An edit of something that others edit too. The API refuses one that was made from an old version; then both versions are
 // shown (VersionConflict.svelte), each field is decided, and the edit goes on from theirs.
+import { ApiError } from '../api';
 import { changes, differing, merged, type Side } from './merge';
 
 /** A saved version, as a form has it. */
@@ -39,6 +40,18 @@ export class Edit<T extends object> {
 
   /** Whether a field that both changed waits for a choice. */
   readonly undecided = $derived(this.changes.some(({ field }) => this.picked[field] === undefined));
+
+  /** Saves it, from the version that it began from; somebody else's that was saved meanwhile is met instead. */
+  async save(write: (from: Version<T>, values: T) => Promise<unknown>, latest: () => Promise<Version<T>>): Promise<void> {
+    if (this.undecided) return;
+    this.settle();
+    try {
+      await write(this.base, this.values);
+    } catch (error) {
+      if (!(error instanceof ApiError && error.code === 'precondition_failed')) throw error;
+      this.meet(await latest());
+    }
+  }
 
   /** Somebody else has saved a version meanwhile. What only one of both changed is picked already. */
   meet(theirs: Version<T>): void {

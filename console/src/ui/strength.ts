@@ -37,7 +37,3 @@ export function judge(password: string, known: readonly string[], guess?: Guesse
   const kinds = ['weak', 'weak', 'fair', 'good', 'strong'] as const;
   return { kind: kinds[guess(password, known.filter((one) => one !== ''))] ?? 'weak' };
 }
-
-/** Whether the API will take it. */
-export const isGood = (strength: Strength | undefined): boolean =>
-  strength?.kind === 'good' || strength?.kind === 'strong';

@@ -14,6 +14,8 @@ export class Selection {
   whole = $state<string>();
 
   #aborter: AbortController | undefined;
+  /** Whom the last action in this list was for. */
+  #changed: ReadonlySet<string> = new Set();
 
   choose(rows: readonly User[], keys: readonly string[], on: boolean): void {
     const chosen = new Map(this.users);
@@ -79,5 +81,19 @@ export class Selection {
     const rest = [...this.users].filter(([id]) => !left(id));
     this.whole = undefined;
     this.users = new Map(rest.every(([id]) => listed.has(id)) ? rest : []);
+    this.#changed = this.ids;
+  }
+
+  /** The list of an action was read anew, to its end: whoever is not in it any more left it by the action. */
+  reread(rows: readonly User[]): void {
+    const listed = new Set(rows.map(({ id }) => id));
+    const gone = [...this.#changed].filter((id) => !listed.has(id));
+    if (gone.length > 0) this.choose(rows, gone, false);
+  }
+
+  /** Another list is looked at: the selection stays. */
+  leave(): void {
+    this.stop();
+    this.#changed = new Set();
   }
 }

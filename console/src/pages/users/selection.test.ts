@@ -63,3 +63,15 @@ it('who was deleted is not selected any more; who was refused is', async () => {
   selection.after('assign', run, [user(9)]);
   expect(selection.ids.size).toBe(0);
 });
+
+it('whoever leaves the list by an action is not selected any more; whoever another list hides is', async () => {
+  const selection = new Selection();
+  selection.choose(rows, ['usr_1', 'usr_2'], true);
+  const run = new Run(['usr_1', 'usr_2'], async () => []);
+  selection.after('suspend', run, rows);
+  selection.reread([user(2), user(3)]);
+  expect([...selection.ids]).toEqual(['usr_2']);
+  selection.leave();
+  selection.reread([user(9)]);
+  expect([...selection.ids]).toEqual(['usr_2']);
+});
