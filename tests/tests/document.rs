@@ -89,3 +89,48 @@ fn every_operation_is_described_with_its_answers_and_examples() {
         .unwrap();
     assert!(codes.len() > 25, "{codes:?}");
 }
+
+#[test]
+fn every_refusal_stands_under_its_status_with_the_codes_it_can_have() {
+    let document: Value = serde_json::from_str(&openapi::document()).unwrap();
+    let follow = |value: &Value| match value["$ref"].as_str() {
+        Some(place) => document.pointer(place.trim_start_matches('#')).cloned(),
+        None => Some(value.clone()),
+    };
+    let problem = follow(&document["components"]["schemas"]["Problem"]).unwrap();
+    let known: BTreeSet<&str> = texts(&problem["properties"]["code"]["enum"]);
+    let items = document["paths"].as_object().unwrap().iter();
+    let operations = items.flat_map(|(path, item)| {
+        let operations = item.as_object().unwrap().iter();
+        operations.map(move |(method, operation)| (format!("{method} {path}"), operation))
+    });
+    for (name, operation) in operations {
+        let responses = operation["responses"].as_object().unwrap();
+        let open = operation.get("security").is_some();
+        assert!(open || responses.contains_key("401"), "{name}");
+        for (status, response) in responses {
+            let response = follow(response).unwrap_or_else(|| panic!("{name}: {response}"));
+            if status == "5XX" || status.starts_with('2') {
+                continue;
+            }
+            let content = &response["content"]["application/problem+json"]["schema"]["allOf"][1];
+            let said = &content["properties"];
+            assert_eq!(said["status"]["const"].to_string(), *status, "{name}");
+            let codes = texts(&said["code"]["enum"]);
+            assert!(
+                !codes.is_empty() && codes.is_subset(&known),
+                "{name}: {codes:?}"
+            );
+            assert_eq!(
+                response["headers"]["WWW-Authenticate"].is_object(),
+                status == "401",
+                "{name}"
+            );
+        }
+    }
+}
+
+fn texts(list: &Value) -> BTreeSet<&str> {
+    let texts = list.as_array().into_iter().flatten();
+    texts.filter_map(Value::as_str).collect()
+}

@@ -13,7 +13,9 @@ use sha2::{Digest, Sha256};
 /// Every text and every binary value within an item as `DynamoDB` writes it, names included.
 fn values(item: &Value, into: &mut BTreeSet<String>) {
     match item {
-        Value::String(text) => drop(into.insert(text.clone())),
+        Value::String(text) => {
+            into.insert(text.clone());
+        }
         Value::Array(parts) => parts.iter().for_each(|part| values(part, into)),
         Value::Object(fields) => {
             for (name, value) in fields {
