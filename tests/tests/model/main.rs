@@ -158,7 +158,7 @@ impl StateMachineTest for Muster {
     fn check_invariants(muster: &Muster, model: &Model) {
         rules::hold(&muster.world, &muster.tenant, model);
         // It reads far more than a step writes, so not after each; at the end in any case.
-        if muster.steps % 10 == 0 {
+        if muster.steps.is_multiple_of(10) {
             muster.runtime.block_on(muster.world.keeps_every_rule());
         }
     }
