@@ -685,7 +685,7 @@ mod tests {
     fn the_deployed_template_is_understood() {
         let template = Template::parse(DEPLOYED, &parameters()).unwrap();
         assert_eq!(template.table.name, "muster");
-        assert_eq!(template.functions.len(), 32);
+        assert_eq!(template.functions.len(), 33);
         let mail = &template.functions["send-mail"];
         assert_eq!(
             mail.sources,

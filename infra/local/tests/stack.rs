@@ -109,6 +109,7 @@ static STAND_INS: &[&Function] = functions! {
     event "erase-users": |_, _| Box::pin(async { Ok(Value::Null) });
     event "provision": |_, event| Box::pin(async move { Ok(event) });
     event "support": |_, event| Box::pin(async move { Ok(event) });
+    event "check": |_, event| Box::pin(async move { Ok(event) });
 };
 
 async fn stack() -> Stack {
