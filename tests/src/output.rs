@@ -1,11 +1,12 @@
 //! What the functions write to standard output, as operators get to see it.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use muster_shared::lambda::output::subscriber;
 use serde_json::Value;
-use tracing::subscriber::DefaultGuard;
+use tracing::Dispatch;
+use tracing::subscriber::{DefaultGuard, NoSubscriber};
 
 /// The output of everything that runs on the thread that captures it, as long as this lives: of a whole world, because tests
 /// have one thread each.
@@ -13,6 +14,10 @@ pub struct Output {
     written: Written,
     _capturing: DefaultGuard,
 }
+
+/// As long as there is one subscriber only, `tracing` asks none but the thread that first comes to a place in the code whether
+/// what happens there is wanted at all. That may be another test's thread, which wants nothing; so there are two.
+static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
 
 #[derive(Clone, Default)]
 struct Written(Arc<Mutex<Vec<u8>>>);
@@ -32,6 +37,7 @@ impl Output {
     /// Captures the output of functions whose `LOG` is this.
     #[must_use]
     pub fn captured(log: &str) -> Self {
+        LazyLock::force(&ANOTHER);
         let written = Written::default();
         let out = written.clone();
         let output = subscriber(log, "muster", move || out.clone());

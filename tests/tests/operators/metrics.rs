@@ -129,7 +129,33 @@ async fn facts_are_counted_once_with_the_ids_that_the_logs_have() {
     world.wait_hours(25).await;
 
     let counted = sums(&output);
-    insta::assert_json_snapshot!("counted", counted);
+    let expected = json!({
+        "ImportsBegun": 3,
+        "ImportsDone": 1,
+        "ImportsDoneWithErrors": 1,
+        "ImportsInvalid": 1,
+        "InvitationsAccepted": 2,
+        "InvitationsExpired": 1,
+        "InvitationsOffered": 3,
+        "MailAge": 0,
+        "MailAge invitation": 0,
+        "MailsBounced": 1,
+        "MailsBounced invitation": 1,
+        "MailsDelivered": 1,
+        "MailsDelivered invitation": 1,
+        "MailsSent": 3,
+        "MailsSent invitation": 3,
+        "Refusals": 1,
+        "Refusals wrong_credentials": 1,
+        "RowsCreated": 1_100,
+        "RowsRefused": 1,
+        "RowsUnchanged": 3,
+        "SeatsAssigned": 3,
+        "SeatsFreed": 2,
+        "SignInsDone": 2,
+        "SignInsRefused": 1,
+    });
+    assert_eq!(json!(counted), expected);
     world.stack.redeliver_all();
     world.stack.settled().await;
     assert_eq!(

@@ -193,7 +193,7 @@ pub async fn a_company_goes_from_its_order_to_the_exported_list(world: World) {
         "export",
     ] {
         let of = |line: &&Value| line["span"]["function"] == function;
-        assert!(logs.iter().any(|line| of(&line)), "{function}");
+        assert!(logs.iter().any(|line| of(&line)), "{function} in {told}");
     }
     assert!(told.contains(&company.tenant) && told.contains(&owner.user));
     let mut secrets = vec![PASSWORD.to_owned(), company.owner_email, code, old];
