@@ -1,6 +1,6 @@
 # Everything that is done with Muster; `make run` and `make test` do all the set-up themselves.
 .PHONY: run functions console test lint test-console test-api test-deploy test-expressions e2e lighthouse screenshots check \
-	check-infra deploy undeploy requeue costs openapi bench
+	check-infra permissions deploy undeploy requeue costs openapi bench
 
 # What the console is built from, and what it is built into.
 CONSOLE_SOURCES := $(shell find console/src console/public console/scripts -type f -not -name schema.d.ts 2>/dev/null) \
@@ -42,6 +42,12 @@ test: lint check-infra test-console
 	INSTA_UPDATE=no cargo test --locked --profile ci --workspace --no-fail-fast
 	$(MAKE) test-api
 	$(MAKE) e2e
+
+# Runs the end-to-end tests and names what the functions' roles grant and no test needed.
+permissions:
+	cargo run --locked --profile ci --package muster-tests --bin permissions -- forget
+	INSTA_UPDATE=no cargo test --locked --profile ci --package muster-tests --no-fail-fast
+	cargo run --locked --profile ci --package muster-tests --bin permissions
 
 lint:
 	cargo fmt --all --check

@@ -478,7 +478,7 @@ async fn support_invokes_only_what_has_no_other_door() {
 async fn unfinished_work_outlives_the_stack() {
     let folder = tempfile::tempdir().unwrap();
     let first = stack_on(folder.path()).await.unwrap();
-    put(&first, "fail-always-kept", "mail");
+    put(&first, "fail-always-kept", "export");
     put(&first, "done-before", "mail");
     first.settled().await;
     let files = &first.context(OPERATOR).unwrap().files;
@@ -488,7 +488,7 @@ async fn unfinished_work_outlives_the_stack() {
         .unwrap();
     first.settled().await;
     let before = (
-        noted("send-mail", "fail-always-kept"),
+        noted("export", "fail-always-kept"),
         noted("import", "fail-always-file"),
     );
     assert_eq!(before, (5, 5));
@@ -497,7 +497,7 @@ async fn unfinished_work_outlives_the_stack() {
     second.settled().await;
     assert_eq!(
         (
-            noted("send-mail", "fail-always-kept"),
+            noted("export", "fail-always-kept"),
             noted("import", "fail-always-file")
         ),
         (10, 10)

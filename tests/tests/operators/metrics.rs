@@ -92,7 +92,10 @@ async fn facts_are_counted_once_with_the_ids_that_the_logs_have() {
         .await
         .expect(200);
     let _ = owner
-        .post("/v1/users/delete", json!({ "users": users[1..2] }))
+        .post(
+            "/v1/users/delete",
+            json!({ "users": users[1..2], "confirm": 1 }),
+        )
         .await
         .expect(200);
     let invite = json!({ "users": [users[0], users[2]] });

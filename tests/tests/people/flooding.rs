@@ -108,6 +108,8 @@ async fn whatever_becomes_of_the_user_its_address_gets_no_more_than_five() {
     let mut again = person(0);
     again["invite"] = json!(true);
     let ada = [owner.add(again.clone()).await];
+    // Before it is replaced, or it would not be sent at all.
+    assert_eq!(mails().await, 4);
     let path = format!("/v1/users/{}", ada[0]);
     let ask = async || {
         owner
