@@ -280,9 +280,9 @@ async fn a_failed_message_comes_again_and_does_not_hold_up_the_others() {
 #[tokio::test]
 async fn a_message_that_always_fails_becomes_a_dead_letter_and_can_be_redriven() {
     let stack = stack().await;
-    put(&stack, "fail-always", "export");
+    put(&stack, "fail-always-given-up", "export");
     stack.settled().await;
-    assert_eq!(noted("export", "fail-always"), 5);
+    assert_eq!(noted("export", "fail-always-given-up"), 5);
     let dead = http(&stack.url, "GET", "/local/dead-letters.json", &[], "").await;
     assert!(
         dead.contains("ExportQueue") && dead.contains("\"receives\":5"),
@@ -291,7 +291,7 @@ async fn a_message_that_always_fails_becomes_a_dead_letter_and_can_be_redriven()
     let redriven = http(&stack.url, "POST", "/local/dead-letters/redrive", &[], "").await;
     assert!(redriven.contains("{\"redriven\":1}"), "{redriven}");
     stack.settled().await;
-    assert_eq!(noted("export", "fail-always"), 10);
+    assert_eq!(noted("export", "fail-always-given-up"), 10);
 }
 
 #[tokio::test]
@@ -330,7 +330,8 @@ async fn an_upload_to_a_signed_address_starts_an_import() {
             .await
             .starts_with("HTTP/1.1 204")
     );
-    files
+    let operator = &stack.context(OPERATOR).unwrap().files;
+    operator
         .put("plans/tnt_1/imp_1.csv", "text/csv", b"plan".to_vec())
         .await
         .unwrap();
