@@ -26,15 +26,12 @@ fn folder() -> io::Result<PathBuf> {
 pub fn record(review: &Review) -> io::Result<()> {
     let folder = folder()?;
     std::fs::create_dir_all(&folder)?;
-    let lines: String = review
-        .needed
-        .iter()
-        .map(|grant| format!("{grant}\n"))
-        .collect();
+    let needed: Vec<&str> = review.needed.iter().map(String::as_str).collect();
     let mut file = std::fs::OpenOptions::new();
     let file = file.create(true).append(true);
     let mut file = file.open(folder.join(std::process::id().to_string()))?;
-    file.write_all(lines.as_bytes())
+    // In one piece: worlds end side by side.
+    file.write_all(format!("{}\n", needed.join("\n")).as_bytes())
 }
 
 /// Forgets what was written down.

@@ -53,8 +53,8 @@ impl Services {
         let roles = Arc::new(Roles::take(&mut template.functions));
         let dynamo = Dynamo::start(data, &template.table, Arc::clone(&roles))?;
         let queues = Arc::new(Queues::new(template, options));
-        let rules = std::mem::take(&mut template.rules);
-        let bus = Arc::new(Bus::open(data.join("events"), rules, Arc::clone(&queues))?);
+        let wired = std::mem::take(&mut template.rules);
+        let bus = Arc::new(Bus::open(data.join("events"), wired, Arc::clone(&queues))?);
         let inbox = Arc::new(Inbox::open(&data.join("inbox.jsonl"))?);
         let s3 = s3::start(
             data,

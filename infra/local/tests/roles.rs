@@ -21,13 +21,13 @@ fn context<'a>(stack: &'a Stack, function: &str) -> &'a Context {
 
 /// An error with all that led to it.
 fn told(error: &dyn Error) -> String {
-    let mut told = error.to_string();
+    let mut told = vec![error.to_string()];
     let mut source = error.source();
     while let Some(error) = source {
-        told += &format!(": {error:?}");
+        told.push(format!("{error:?}"));
         source = error.source();
     }
-    told
+    told.join(": ")
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Workers that fail, or die, at every attempt: what users are told, and that all ends well once it is tried again.
 
+use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -50,8 +51,8 @@ async fn work(real: Function, ctx: &Context, message: String) -> Result<(), Inte
     Ok(())
 }
 
-async fn fails(_: &Context, _: String) -> Result<(), Internal> {
-    Err(Internal::Broken("the worker fails"))
+fn fails(_: &Context, _: String) -> Ready<Result<(), Internal>> {
+    ready(Err(Internal::Broken("the worker fails")))
 }
 
 /// Dies as soon as the export is being written.

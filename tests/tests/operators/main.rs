@@ -3,7 +3,8 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::format_collect,
-    reason = "a test that cannot go on says so, and need not be fast"
+    clippy::too_many_lines,
+    reason = "a test that cannot go on says so, need not be fast, and tells what happens in one go"
 )]
 
 mod failures;
