@@ -46,6 +46,10 @@ fn value() -> Value {
         }
         complete_headers(operation);
         problems.expand(method, operation, &mut responses);
+        let inline = operation["responses"].as_object_mut().into_iter().flatten();
+        for (_, response) in inline.filter(|(_, response)| response.get("$ref").is_none()) {
+            response["headers"]["X-Request-Id"] = request_id();
+        }
         operation["responses"]["5XX"] = json!({ "$ref": "#/components/responses/Broken" });
     }
     for response in responses.values_mut() {
@@ -99,7 +103,7 @@ fn request_id() -> Value {
     json!({ "$ref": "#/components/headers/X-Request-Id" })
 }
 
-/// What every success has: its request's id, whether it may be kept, and whether it is the answer to an earlier request. What an operation
+/// What every success has: whether it may be kept, and whether it is the answer to an earlier request. What an operation
 /// says of its headers they always have, unless it admits null.
 fn complete_headers(operation: &mut Value) {
     let parameters = operation["parameters"].as_array().into_iter().flatten();
@@ -118,7 +122,6 @@ fn complete_headers(operation: &mut Value) {
                 _ => json!({ "type": "string" }),
             };
         }
-        response["headers"]["X-Request-Id"] = request_id();
         if response.get("content").is_some() {
             response["headers"]["Cache-Control"] =
                 json!({ "$ref": "#/components/headers/Cache-Control" });

@@ -317,7 +317,7 @@ pub fn routes() -> Result<Vec<String>, StackError> {
         .collect())
 }
 
-/// All that the roles of the template's functions grant, as [`Review`] tells of it.
+/// All that the roles of the template's functions grant, as [`Review`](crate::Review) tells of it.
 ///
 /// # Errors
 /// When the template cannot be read.
