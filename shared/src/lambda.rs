@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
-use lambda_http::http::header::ETAG;
+use lambda_http::http::header::{CONTENT_TYPE, ETAG};
 use lambda_http::http::{Extensions, HeaderMap, HeaderValue, StatusCode, Version};
 use lambda_http::request::LambdaRequest;
 use lambda_http::tower::{Layer, Service};
@@ -129,14 +129,14 @@ impl Function {
 }
 
 /// Compresses answers of more than a packet for whoever takes that: nothing in front of the functions does. A strong entity
-/// tag is of one sequence of bytes, so what has one stays as it is.
+/// tag is of one sequence of bytes, so what has one stays as it is; so does what has no body, whose size counts as unknown.
 fn compression() -> CompressionLayer<impl Predicate> {
-    let untagged = |_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions| {
-        !headers.contains_key(ETAG)
+    let suits = |_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions| {
+        headers.contains_key(CONTENT_TYPE) && !headers.contains_key(ETAG)
     };
     CompressionLayer::new()
         .quality(CompressionLevel::Fastest)
-        .compress_when(SizeAbove::new(1_400).and(untagged))
+        .compress_when(SizeAbove::new(1_400).and(suits))
 }
 
 /// Under which all that an invocation logs stands: ids, never people (rule 10). At the level of errors, so that no filter takes

@@ -9,7 +9,7 @@ from schemathesis.auths import AuthContext, set_on_case
 
 WORK = pathlib.Path(os.environ["MUSTER_API_TEST"])
 # Of HTTP itself, not of the API: OpenAPI ignores the first, and servers add the rest.
-OF_HTTP = {"content-type", "content-length", "date", "transfer-encoding", "connection"}
+OF_HTTP = {"content-type", "content-length", "content-encoding", "vary", "date", "transfer-encoding", "connection"}
 
 
 def is_documented_method(case):
