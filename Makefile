@@ -1,6 +1,6 @@
 # Everything that is done with Muster; `make run` and `make test` do all the set-up themselves.
 .PHONY: run functions console test lint test-console test-api test-deploy test-expressions e2e lighthouse screenshots check \
-	check-infra permissions deploy undeploy requeue costs openapi bench
+	check-infra permissions deploy undeploy requeue costs openapi bench bench-cold
 
 # What the console is built from, and what it is built into.
 CONSOLE_SOURCES := $(shell find console/src console/public console/scripts -type f -not -name schema.d.ts 2>/dev/null) \
@@ -24,8 +24,9 @@ run: $(if $(shell command -v npm),console) $(if $(filter --spawn,$(ARGS)),functi
 	cargo run --locked --package muster-local --bin muster-local -- $(patsubst --spawn,--spawn=$(TARGET)/release,$(ARGS))
 
 # The functions as they are deployed, but for the architecture.
+FUNCTIONS := $(notdir $(wildcard functions/*))
 functions:
-	cargo build --locked --release --bins $(addprefix --package ,$(notdir $(wildcard functions/*)))
+	cargo build --locked --release --bins $(addprefix --package ,$(FUNCTIONS))
 
 # The console, in console/dist; needs Node.js 20.19 or newer.
 console: $(CONSOLE_BUILT)
@@ -144,3 +145,10 @@ $(DEPLOY)/venv/.installed: tests/deploy/requirements.txt
 $(DEPLOY)/engine/.installed:
 	npm install --silent --no-audit --no-fund --prefix $(DEPLOY)/engine dynalite@4.0.0
 	touch $@
+
+# Cold start and size of functions as they are deployed, beside one that does nothing; needs valgrind and openssl. ARGS are
+# the functions, or all.
+COLD = $(if $(filter all,$(ARGS)),$(FUNCTIONS),$(or $(ARGS),sign-in invite list-users send-mail import-chunk export))
+bench-cold:
+	cargo build --locked --release --bins $(addprefix --package ,hello $(COLD))
+	cargo bench --locked --package muster-tests --bench cold -- $(COLD)

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+pub use aws_sdk_dynamodb::config::Credentials;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+
 /// What a function is told about its surroundings.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -21,25 +24,45 @@ pub struct Config {
     pub edge_secret: Option<String>,
     /// Whether each answer says what it consumed of the table's capacity.
     pub meter: bool,
-    /// Services that stand in for AWS; absent on AWS, where the SDK knows.
-    pub local: Option<Local>,
+    /// How to reach AWS.
+    pub aws: Aws,
 }
 
-/// Where the stand-ins of a local stack listen, as `http://127.0.0.1:port`.
+/// How to reach AWS, from the variables that Lambda sets and every AWS SDK reads.
 #[derive(Debug, Clone)]
-pub struct Local {
-    /// `DynamoDB`.
-    pub dynamodb: String,
-    /// S3.
-    pub s3: String,
-    /// SES.
-    pub ses: String,
-    /// Secrets Manager.
-    pub secrets: String,
-    /// The access key that they accept.
-    pub access_key: String,
-    /// Its secret.
-    pub secret_key: String,
+pub struct Aws {
+    /// The region.
+    pub region: String,
+    /// The access key of the function's role; Lambda starts a new process before it ends.
+    pub credentials: Credentials,
+    /// Where `DynamoDB` answers, if that is not AWS.
+    pub dynamodb: Option<String>,
+    /// Where S3 answers, if that is not AWS.
+    pub s3: Option<String>,
+    /// Where SES answers, if that is not AWS.
+    pub ses: Option<String>,
+    /// Where Secrets Manager answers, if that is not AWS.
+    pub secrets: Option<String>,
+    /// The file of the certificates that are trusted, if they are not those of AWS: behind a proxy, say.
+    pub ca_bundle: Option<PathBuf>,
+}
+
+impl Aws {
+    fn from_env() -> Result<Self, Missing> {
+        let key = required("AWS_ACCESS_KEY_ID")?;
+        let secret = required("AWS_SECRET_ACCESS_KEY")?;
+        let token = optional("AWS_SESSION_TOKEN");
+        let endpoint = |service| optional(service).or_else(|| optional("AWS_ENDPOINT_URL"));
+        Ok(Self {
+            region: required("AWS_REGION")?,
+            credentials: Credentials::new(key, secret, token, None, "environment"),
+            dynamodb: endpoint("AWS_ENDPOINT_URL_DYNAMODB"),
+            s3: endpoint("AWS_ENDPOINT_URL_S3"),
+            ses: endpoint("AWS_ENDPOINT_URL_SESV2"),
+            secrets: endpoint("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+            ca_bundle: optional("AWS_CA_BUNDLE").map(PathBuf::from),
+        })
+    }
 }
 
 /// A variable that must be set is not.
@@ -62,15 +85,16 @@ impl Config {
             signing_secret: optional("SIGNING_SECRET_ARN"),
             edge_secret: optional("EDGE_SECRET"),
             meter: optional("METER").is_some(),
-            local: None,
+            aws: Aws::from_env()?,
         })
     }
 }
 
-/// The filter of the logs, `info` unless the variable `LOG` says otherwise.
+/// The filter of the logs, `info` unless the variable `LOG` says otherwise, in words that can be read.
 #[must_use]
-pub fn log_filter() -> String {
-    optional("LOG").unwrap_or_else(|| "info".to_owned())
+pub fn log_filter() -> Targets {
+    let told = optional("LOG").and_then(|filter| filter.parse().ok());
+    told.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO))
 }
 
 /// The file that tells the time, where the local stack runs a function as a process; on AWS nobody sets `CLOCK_FILE`.

@@ -2,15 +2,17 @@
 
 pub mod output;
 
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Instant;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
+use http_body_util::BodyExt;
 use lambda_http::http::header::{CONTENT_TYPE, ETAG};
 use lambda_http::http::{Extensions, HeaderMap, HeaderValue, StatusCode, Version};
 use lambda_http::request::LambdaRequest;
 use lambda_http::tower::{Layer, Service};
-use lambda_http::{Adapter, BoxFuture, RequestExt, service_fn};
+use lambda_http::{Adapter, Body, BoxFuture, IntoResponse, RequestExt, service_fn};
 pub use lambda_runtime::{Context as Invocation, LambdaEvent};
 use serde::Deserialize;
 use serde_json::Value;
@@ -102,10 +104,10 @@ impl Function {
         match self.entry {
             Entry::Http(handle) => {
                 let request: LambdaRequest = serde_json::from_value(event)?;
-                let mut service = Adapter::from(compression().layer(service_fn(|request| {
-                    answer(ctx, self.name, handle, request)
-                })));
-                let Ok(response) = service.call(LambdaEvent::new(request, invocation)).await;
+                let mut service = Adapter::from(service_fn(|request| {
+                    compressed(ctx, self.name, handle, request)
+                }));
+                let response = service.call(LambdaEvent::new(request, invocation)).await?;
                 Ok(serde_json::to_value(response)?)
             }
             Entry::Queue(handle) => Ok(serde_json::to_value(
@@ -137,6 +139,34 @@ fn compression() -> CompressionLayer<impl Predicate> {
     CompressionLayer::new()
         .quality(CompressionLevel::Fastest)
         .compress_when(SizeAbove::new(1_400).and(suits))
+}
+
+/// An answer as the gateway gets it: text, or bytes in base 64. `lambda_http` would find out which of a body that it does not
+/// know, and bring every encoding there is to the binaries.
+struct Whole(Response);
+
+impl IntoResponse for Whole {
+    fn into_response(self) -> BoxFuture<'static, Response> {
+        Box::pin(ready(self.0))
+    }
+}
+
+/// Answers a request in as few bytes as the client takes.
+async fn compressed(
+    ctx: &Context,
+    name: &'static str,
+    handle: Handle<Request, Response, ApiError>,
+    request: Request,
+) -> Result<Whole, InvokeError> {
+    let mut service = compression().layer(service_fn(|request| answer(ctx, name, handle, request)));
+    let Ok(response) = service.call(request).await;
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await;
+    let body = body.map_err(|error| InvokeError(error.to_string()))?;
+    let body = body.to_bytes().to_vec();
+    let body =
+        String::from_utf8(body).map_or_else(|bytes| Body::Binary(bytes.into_bytes()), Body::Text);
+    Ok(Whole(Response::from_parts(parts, body)))
 }
 
 /// Under which all that an invocation logs stands: ids, never people (rule 10). At the level of errors, so that no filter takes
@@ -279,26 +309,14 @@ pub fn serve(function: &'static Function) -> Result<(), lambda_runtime::Error> {
     runtime.block_on(async {
         let clock = config::clock_file().map_or(Clock::System, Clock::Told);
         let ctx = Arc::new(Context::connect(config, clock).await?);
-        match function.entry {
-            Entry::Http(handle) => {
-                lambda_http::run(compression().layer(service_fn(|request| {
-                    answer(&ctx, function.name, handle, request)
-                })))
-                .await
+        lambda_runtime::run(lambda_runtime::service_fn(|event: LambdaEvent<Value>| {
+            let ctx = Arc::clone(&ctx);
+            async move {
+                let answer = function.invoke(&ctx, event).await;
+                answer.map_err(lambda_runtime::Error::from)
             }
-            Entry::Queue(_) | Entry::Event(_) => {
-                lambda_runtime::run(lambda_runtime::service_fn(|event: LambdaEvent<Value>| {
-                    let ctx = Arc::clone(&ctx);
-                    async move {
-                        function
-                            .invoke(&ctx, event)
-                            .await
-                            .map_err(lambda_runtime::Error::from)
-                    }
-                }))
-                .await
-            }
-        }
+        }))
+        .await
     })
 }
 

@@ -40,7 +40,8 @@ impl Output {
         LazyLock::force(&ANOTHER);
         let written = Written::default();
         let out = written.clone();
-        let output = subscriber(log, "muster", move || out.clone());
+        let filter = log.parse().unwrap_or_else(|error| panic!("{log}: {error}"));
+        let output = subscriber(&filter, "muster", move || out.clone());
         Self {
             written,
             _capturing: tracing::subscriber::set_default(output),

@@ -133,7 +133,7 @@ async fn upload(
 ) -> Result<(), Internal> {
     file.seek(SeekFrom::Start(0))?;
     let mut upload = ctx
-        .files
+        .files()
         .writer(export.key(tenant), export.format.content_type());
     let mut buffer = vec![0; 256 * 1024];
     loop {

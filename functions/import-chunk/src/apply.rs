@@ -162,13 +162,13 @@ impl Applying<'_> {
         let key = self.import.plan_key(&self.tenant.id).ok_or(GONE)?;
         let heading = self
             .ctx
-            .files
+            .files()
             .read_range(&key, 0, self.import.heading)
             .await?
             .ok_or(GONE)?;
         let part = self
             .ctx
-            .files
+            .files()
             .read_range(&key, chunk.from, chunk.to)
             .await?
             .ok_or(GONE)?;

@@ -13,14 +13,14 @@ pub async fn write(ctx: &Context, plan: &PlanOf, import: &Import) -> Result<(), 
     const GONE: Internal = Internal::Broken("the plan is gone");
     let key = import.plan_key(&plan.tenant).ok_or(GONE)?;
     let heading = ctx
-        .files
+        .files()
         .read_range(&key, 0, import.heading)
         .await?
         .ok_or(GONE)?;
     let reader = PlanReader::new(&heading)?;
     let mut writer = PlanWriter::new(Form::Report, reader.header());
     let mut upload = ctx
-        .files
+        .files()
         .writer(import.report_key(&plan.tenant), "text/csv; charset=utf-8");
     let mut chunks = Chunks {
         ctx,
@@ -29,7 +29,7 @@ pub async fn write(ctx: &Context, plan: &PlanOf, import: &Import) -> Result<(), 
         current: None,
         next: 0,
     };
-    let mut stream = ctx.files.read(&key).await?.ok_or(GONE)?;
+    let mut stream = ctx.files().read(&key).await?.ok_or(GONE)?;
     let (mut pending, mut base) = (Vec::new(), 0_u64);
     while let Some(bytes) = stream.next().await? {
         pending.extend_from_slice(&bytes);

@@ -56,7 +56,7 @@ pub struct Duplicate {
 
 /// Reads the whole file once; every duplicate, in the order of lines.
 pub async fn find(ctx: &Context, key: &str) -> Result<Result<Vec<Duplicate>, FileError>, Internal> {
-    let Some(mut stream) = ctx.files.read(key).await? else {
+    let Some(mut stream) = ctx.files().read(key).await? else {
         return Ok(Err(FileError::Empty));
     };
     let mut partitions = Partitions::new()?;

@@ -91,7 +91,7 @@ impl<'a> Planner<'a> {
         &self,
         duplicates: Vec<Duplicate>,
     ) -> Result<Result<Planned, FileError>, Internal> {
-        let Some(mut stream) = self.ctx.files.read(&self.import.key).await? else {
+        let Some(mut stream) = self.ctx.files().read(&self.import.key).await? else {
             return Ok(Err(FileError::Empty));
         };
         let mut duplicates = duplicates.into_iter().peekable();
@@ -362,7 +362,7 @@ impl<'a> Writing<'a> {
             import: planner.import.id.clone(),
             plan,
         };
-        let upload = planner.ctx.files.writer(key, "text/csv; charset=utf-8");
+        let upload = planner.ctx.files().writer(key, "text/csv; charset=utf-8");
         let heading = writer.offset();
         Ok(Self {
             ctx: planner.ctx,

@@ -51,7 +51,7 @@ async fn handle(ctx: &Context, message: String) -> Result<(), Internal> {
     };
     let rendered = addressed.render(ctx, &mail, now, expires_at)?;
     match ctx
-        .mailer
+        .mailer()
         .send(&mail.to.deliverable(), mail.id.as_str(), &rendered)
         .await
     {

@@ -180,7 +180,7 @@ async fn show(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
             export.format.extension()
         );
         Some(
-            ctx.files
+            ctx.files()
                 .download_link(&export.key(&caller.tenant), LINK, &name)
                 .await?,
         )

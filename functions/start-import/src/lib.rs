@@ -381,7 +381,7 @@ async fn view(
 }
 
 async fn upload(ctx: &Context, import: &Import) -> Result<UploadView, ApiError> {
-    let address = ctx.files.upload_address(&import.key, CSV, UPLOAD).await?;
+    let address = ctx.files().upload_address(&import.key, CSV, UPLOAD).await?;
     let headers = address
         .headers
         .into_iter()
@@ -396,7 +396,7 @@ async fn upload(ctx: &Context, import: &Import) -> Result<UploadView, ApiError> 
 
 async fn link(ctx: &Context, key: Option<String>, name: &str) -> Result<Option<String>, ApiError> {
     match key {
-        Some(key) => Ok(Some(ctx.files.download_link(&key, LINK, name).await?)),
+        Some(key) => Ok(Some(ctx.files().download_link(&key, LINK, name).await?)),
         None => Ok(None),
     }
 }

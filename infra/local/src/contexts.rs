@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use muster_shared::clock::Clock;
-use muster_shared::config::{Config, Local};
+use muster_shared::config::{Aws, Config};
 use muster_shared::context::Context;
 
+use crate::iam::credentials;
 use crate::stack::StackError;
 use crate::template::{Function, Template};
 
@@ -17,7 +18,7 @@ use crate::template::{Function, Template};
 /// When the template sets too little, or a service does not answer.
 pub async fn connect(
     template: &Template,
-    endpoints: &Local,
+    endpoints: &Aws,
     clock: &Clock,
     meter: bool,
 ) -> Result<BTreeMap<String, Arc<Context>>, StackError> {
@@ -39,14 +40,14 @@ pub async fn connect(
 /// When the template has no function or sets too little, or a service does not answer.
 pub async fn operator(
     template: &Template,
-    endpoints: &Local,
+    endpoints: &Aws,
     clock: &Clock,
     meter: bool,
 ) -> Result<Arc<Context>, StackError> {
     let any = template.functions.values().next();
     let function = any.ok_or_else(|| StackError::NoCode(Vec::new()))?;
     let mut config = config(function, endpoints, meter)?;
-    config.local = Some(endpoints.clone());
+    config.aws = endpoints.clone();
     Ok(Arc::new(Context::connect(config, clock.clone()).await?))
 }
 
@@ -54,7 +55,7 @@ pub async fn operator(
 ///
 /// # Errors
 /// When the template sets too little.
-pub fn config(function: &Function, endpoints: &Local, meter: bool) -> Result<Config, StackError> {
+pub fn config(function: &Function, endpoints: &Aws, meter: bool) -> Result<Config, StackError> {
     let optional = |name: &str| function.environment.get(name).cloned();
     let required = |variable| {
         optional(variable).ok_or_else(|| StackError::Environment {
@@ -72,9 +73,9 @@ pub fn config(function: &Function, endpoints: &Local, meter: bool) -> Result<Con
         // Nothing stands in front of the local gateway: it sees for itself where requests come from.
         edge_secret: None,
         meter,
-        local: Some(Local {
-            access_key: function.name.clone(),
+        aws: Aws {
+            credentials: credentials(&function.name),
             ..endpoints.clone()
-        }),
+        },
     })
 }

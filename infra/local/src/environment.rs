@@ -80,6 +80,12 @@ impl Environment {
         self.process.id()
     }
 
+    /// Waits until the process has ended by itself.
+    pub async fn ended(&mut self) {
+        // An error means that there is none any more.
+        let _ = self.process.wait().await;
+    }
+
     /// Kills the process and waits until it is gone.
     pub async fn end(&mut self) {
         if let Err(error) = self.process.kill().await {

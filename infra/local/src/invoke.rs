@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muster_shared::clock::Clock;
-use muster_shared::config::Local;
+use muster_shared::config::Aws;
 use muster_shared::context::Context;
 use muster_shared::lambda::{Function, Invocation, LambdaEvent};
 use serde_json::Value;
@@ -84,7 +84,7 @@ impl Functions {
         options: &Options,
         code: &[&'static Function],
         template: &Template,
-        endpoints: &Local,
+        endpoints: &Aws,
         data: &DataDir,
         nudge: Nudge,
     ) -> Result<Self, StackError> {

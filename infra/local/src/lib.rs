@@ -32,7 +32,7 @@ mod template;
 pub use data_dir::DataDirError;
 pub use demo::{Demo, DemoError};
 pub use environment::Environment;
-pub use iam::{OPERATOR, Review, Roles, SECRET_KEY};
+pub use iam::{OPERATOR, Review, Roles, credentials};
 pub use inbox::{Inbox, Mail};
 pub use invoke::InvocationError;
 pub use queue::DeadLetter;

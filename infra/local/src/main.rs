@@ -9,6 +9,10 @@ use clap::Parser;
 use muster_local::{Options, Spawn, Stack, functions, start};
 use muster_shared::clock::Clock;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Runs Muster on this machine: every function, with stand-ins for the AWS services.
 #[derive(Parser)]
@@ -38,15 +42,15 @@ struct Arguments {
     spawn: Option<Option<PathBuf>>,
     /// What to log, for example `info` or `warn,muster_shared=debug`
     #[arg(long, value_name = "FILTER", default_value = "warn,dynoxide=error")]
-    log: String,
+    log: Targets,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(&arguments.log)
-        .with_writer(io::stderr)
+    let logs = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    tracing_subscriber::registry()
+        .with(logs.with_filter(arguments.log.clone()))
         .init();
     match run(arguments).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -67,7 +71,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         None => None,
         Some(folder) => Some(Spawn {
             folder: folder.map_or_else(beside_this_program, Ok)?,
-            log: arguments.log,
+            log: arguments.log.to_string(),
         }),
     };
     let defaults = Options::default();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use muster_shared::config::{Config, Local};
+use muster_shared::config::Config;
 use serde_json::Value;
 use tokio::process::Command;
 use tokio::sync::{Semaphore, oneshot};
@@ -132,28 +132,27 @@ pub fn variables(
     set("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{name}"));
     set("AWS_LAMBDA_LOG_STREAM_NAME", "local".to_owned());
     set("AWS_LAMBDA_FUNCTION_NAME", name);
-    set("AWS_REGION", REGION.to_owned());
-    set("AWS_DEFAULT_REGION", REGION.to_owned());
     set("TZ", ":UTC".to_owned());
     set("CLOCK_FILE", clock_file.display().to_string());
     if config.meter {
         set("METER", "1".to_owned());
     }
-    if let Some(local) = &config.local {
-        let Local {
-            dynamodb,
-            s3,
-            ses,
-            secrets,
-            access_key,
-            secret_key,
-        } = local.clone();
-        set("AWS_ENDPOINT_URL_DYNAMODB", dynamodb);
-        set("AWS_ENDPOINT_URL_S3", s3);
-        set("AWS_ENDPOINT_URL_SESV2", ses);
-        set("AWS_ENDPOINT_URL_SECRETS_MANAGER", secrets);
-        set("AWS_ACCESS_KEY_ID", access_key);
-        set("AWS_SECRET_ACCESS_KEY", secret_key);
+    let aws = &config.aws;
+    let key = &aws.credentials;
+    set("AWS_REGION", aws.region.clone());
+    set("AWS_DEFAULT_REGION", aws.region.clone());
+    set("AWS_ACCESS_KEY_ID", key.access_key_id().to_owned());
+    set("AWS_SECRET_ACCESS_KEY", key.secret_access_key().to_owned());
+    let endpoints = [
+        ("AWS_ENDPOINT_URL_DYNAMODB", &aws.dynamodb),
+        ("AWS_ENDPOINT_URL_S3", &aws.s3),
+        ("AWS_ENDPOINT_URL_SESV2", &aws.ses),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", &aws.secrets),
+    ];
+    for (variable, endpoint) in endpoints {
+        if let Some(endpoint) = endpoint {
+            set(variable, endpoint.clone());
+        }
     }
     variables
 }

@@ -5,14 +5,15 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use axum::Router;
-use muster_shared::config::Local;
+use muster_shared::config::Aws;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::bus::Bus;
+use crate::cloudformation::REGION;
 use crate::data_dir::DataDir;
 use crate::dynamodb::Dynamo;
-use crate::iam::{OPERATOR, Roles, SECRET_KEY};
+use crate::iam::{OPERATOR, Roles, credentials};
 use crate::inbox::Inbox;
 use crate::queue::Queues;
 use crate::s3;
@@ -34,8 +35,10 @@ pub struct Services {
     pub inbox: Arc<Inbox>,
     /// Who may do what.
     pub roles: Arc<Roles>,
-    /// Where they answer, to the operator.
-    pub endpoints: Local,
+    /// Where S3 answers.
+    pub s3_url: String,
+    /// How they are reached, by the operator.
+    pub endpoints: Aws,
 }
 
 impl Services {
@@ -56,7 +59,7 @@ impl Services {
         let wired = std::mem::take(&mut template.rules);
         let bus = Arc::new(Bus::open(data.join("events"), wired, Arc::clone(&queues))?);
         let inbox = Arc::new(Inbox::open(&data.join("inbox.jsonl"))?);
-        let s3 = s3::start(
+        let s3_url = s3::start(
             data,
             &template.bucket,
             Arc::clone(&roles),
@@ -69,13 +72,14 @@ impl Services {
         let mails = ses::routes(Arc::clone(&inbox), clock.clone(), Arc::clone(&roles));
         let others = mails.merge(secrets::routes(secrets, Arc::clone(&roles)));
         let others = serve(others, tasks).await?;
-        let endpoints = Local {
-            dynamodb: dynamo.url.clone(),
-            s3,
-            ses: others.clone(),
-            secrets: others,
-            access_key: OPERATOR.to_owned(),
-            secret_key: SECRET_KEY.to_owned(),
+        let endpoints = Aws {
+            region: REGION.to_owned(),
+            credentials: credentials(OPERATOR),
+            dynamodb: Some(dynamo.url.clone()),
+            s3: Some(s3_url.clone()),
+            ses: Some(others.clone()),
+            secrets: Some(others),
+            ca_bundle: None,
         };
         Ok(Self {
             dynamo,
@@ -83,6 +87,7 @@ impl Services {
             bus,
             inbox,
             roles,
+            s3_url,
             endpoints,
         })
     }

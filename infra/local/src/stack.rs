@@ -196,6 +196,7 @@ pub async fn start(options: Options, code: &[&'static Function]) -> Result<Stack
         bus,
         inbox,
         roles,
+        s3_url,
         endpoints,
     } = services;
 
@@ -239,25 +240,23 @@ pub async fn start(options: Options, code: &[&'static Function]) -> Result<Stack
         queues,
         schedules,
         clock,
-        s3_url: endpoints.s3.clone(),
-        dynamodb_url: endpoints.dynamodb.clone(),
+        s3_url: s3_url.clone(),
+        dynamodb_url: dynamo.url.clone(),
         demo: OnceLock::new(),
     });
-    let console = Console::new(options.console.clone(), &endpoints.s3)?;
+    let console = Console::new(options.console.clone(), &s3_url)?;
     let app = gateway
         .router()
         .merge(local_api::routes(Arc::clone(&local)))
         .fallback(move |request| console.answer(request));
     let (stop, stopped) = watch::channel(false);
     let server = tokio::spawn(serve(listener, app, stopped));
-    let (s3_url, dynamodb_url, bucket) = (endpoints.s3, endpoints.dynamodb, template.bucket);
-    let demo = None;
     let mut stack = Stack {
         url,
         s3_url,
-        dynamodb_url,
-        bucket,
-        demo,
+        dynamodb_url: dynamo.url.clone(),
+        bucket: template.bucket,
+        demo: None,
         local,
         gateway,
         stream,

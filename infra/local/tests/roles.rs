@@ -5,8 +5,8 @@
 use std::error::Error;
 use std::time::Duration;
 
-use muster_local::{OPERATOR, Options, Stack, functions, start};
-use muster_shared::config::{Config, Local};
+use muster_local::{OPERATOR, Options, Stack, credentials, functions, start};
+use muster_shared::config::{Aws, Config};
 use muster_shared::context::Context;
 use muster_shared::mail::{Rendered, SendError};
 use muster_shared::store::signing_keys::PublishedKey;
@@ -81,7 +81,7 @@ async fn a_refusal_names_no_person() {
 async fn objects_are_read_and_written_under_granted_prefixes_only() {
     let stack = stack().await;
     let bytes = || b"x".to_vec();
-    let files = &context(&stack, "start-import").files;
+    let files = &context(&stack, "start-import").files();
     let refused = files.put("exports/t/e.csv", "text/csv", bytes()).await;
     let refused = told(&refused.unwrap_err());
     for part in [
@@ -102,9 +102,9 @@ async fn objects_are_read_and_written_under_granted_prefixes_only() {
 #[tokio::test]
 async fn whoever_may_not_list_is_not_told_that_an_object_is_missing() {
     let stack = stack().await;
-    let import = &context(&stack, "import").files;
+    let import = &context(&stack, "import").files();
     assert!(import.read("uploads/t/none.csv").await.unwrap().is_none());
-    let chunk = &context(&stack, "import-chunk").files;
+    let chunk = &context(&stack, "import-chunk").files();
     let refused = told(&chunk.read("plans/t/none.csv").await.unwrap_err());
     assert!(
         refused.contains("AccessDenied") && refused.contains("s3:ListBucket"),
@@ -118,7 +118,7 @@ async fn a_signed_address_carries_the_rights_of_who_signed_it() {
     let valid = Duration::from_mins(1);
     let upload = async |function: &str, key: &str| {
         let address = context(&stack, function)
-            .files
+            .files()
             .upload_address(key, "text/csv", valid);
         let address = address.await.unwrap();
         let mut request = reqwest::Client::new().put(address.url).body("x");
@@ -146,7 +146,7 @@ async fn mails_are_sent_by_one_function_and_from_one_address() {
         html: String::new(),
     };
     let refused = async |context: &Context| match context
-        .mailer
+        .mailer()
         .send("ada@drivers.example", "mail_1", &mail)
         .await
     {
@@ -177,11 +177,11 @@ async fn the_signing_secret_is_read_by_functions_that_sign_only() {
     let stack = stack().await;
     let config = |function: &str, access_key: &str| {
         let config = context(&stack, function).config.clone();
-        let local = config.local.clone().map(|local| Local {
-            access_key: access_key.to_owned(),
-            ..local
-        });
-        Config { local, ..config }
+        let aws = Aws {
+            credentials: credentials(access_key),
+            ..config.aws.clone()
+        };
+        Config { aws, ..config }
     };
     let clock = || stack.clock().clone();
     let as_invite = Context::connect(config("sign-in", "invite"), clock()).await;

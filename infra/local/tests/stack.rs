@@ -297,7 +297,7 @@ async fn a_message_that_always_fails_becomes_a_dead_letter_and_can_be_redriven()
 #[tokio::test]
 async fn an_upload_to_a_signed_address_starts_an_import() {
     let stack = stack().await;
-    let files = &stack.context("start-import").unwrap().files;
+    let files = &stack.context("start-import").unwrap().files();
     let valid = std::time::Duration::from_mins(1);
     let upload = files
         .upload_address("uploads/tnt_1/imp_1.csv", "text/csv", valid)
@@ -330,7 +330,7 @@ async fn an_upload_to_a_signed_address_starts_an_import() {
             .await
             .starts_with("HTTP/1.1 204")
     );
-    let operator = &stack.context(OPERATOR).unwrap().files;
+    let operator = &stack.context(OPERATOR).unwrap().files();
     operator
         .put("plans/tnt_1/imp_1.csv", "text/csv", b"plan".to_vec())
         .await
@@ -358,7 +358,7 @@ async fn an_unsigned_request_and_a_key_outside_the_bucket_are_refused() {
     )
     .await;
     assert!(unsigned.starts_with("HTTP/1.1 403"), "{unsigned}");
-    let files = &stack.context("start-import").unwrap().files;
+    let files = &stack.context("start-import").unwrap().files();
     assert!(
         files
             .put("uploads/../../inbox.jsonl", "text/csv", b"x".to_vec())
@@ -376,7 +376,7 @@ async fn a_mail_lands_in_the_inbox_and_its_bounce_reaches_the_function() {
         html: "<!doctype html><html><head></head><body><script>alert(1)</script></body></html>"
             .to_owned(),
     };
-    let mailer = &stack.context("send-mail").unwrap().mailer;
+    let mailer = &stack.context("send-mail").unwrap().mailer();
     let id = mailer
         .send("bounce-me@muster.example", "mml_1", &mail)
         .await
@@ -482,7 +482,7 @@ async fn unfinished_work_outlives_the_stack() {
     put(&first, "fail-always-kept", "export");
     put(&first, "done-before", "mail");
     first.settled().await;
-    let files = &first.context(OPERATOR).unwrap().files;
+    let files = &first.context(OPERATOR).unwrap().files();
     files
         .put("drop/tnt_1/fail-always-file.csv", "text/csv", b"x".to_vec())
         .await

@@ -7,7 +7,7 @@ use std::io::Write;
 use serde_json::{Map, Value, json};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
-use tracing_subscriber::filter::{EnvFilter, LevelFilter, filter_fn};
+use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
 use tracing_subscriber::fmt::format::JsonFields;
 use tracing_subscriber::fmt::{FormattedFields, MakeWriter};
 use tracing_subscriber::layer::{Context, SubscriberExt};
@@ -24,7 +24,11 @@ pub(super) const INVOCATION: &str = "invocation";
 const NAMESPACE: &str = "Muster";
 
 /// Logs that pass `filter`, and all metrics, which are those of the deployment `stack`, written to `out`.
-pub fn subscriber<W>(filter: &str, stack: &str, out: W) -> impl Subscriber + Send + Sync + use<W>
+pub fn subscriber<W>(
+    filter: &Targets,
+    stack: &str,
+    out: W,
+) -> impl Subscriber + Send + Sync + use<W>
 where
     W: for<'a> MakeWriter<'a> + Clone + Send + Sync + 'static,
 {
@@ -34,7 +38,11 @@ where
         .with_span_list(false)
         .flatten_event(true)
         .with_writer(out.clone())
-        .with_filter(EnvFilter::new(format!("{filter},{}=off", metrics::TARGET)));
+        .with_filter(
+            filter
+                .clone()
+                .with_target(metrics::TARGET, LevelFilter::OFF),
+        );
     let metrics = Embedded {
         stack: stack.to_owned(),
         out,

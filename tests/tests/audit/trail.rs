@@ -123,7 +123,7 @@ async fn a_dropped_file_acts_by_itself_and_support_is_named() {
         .company_with("Acme", json!({ "policy": { "import_mode": "direct" } }))
         .await;
     let key = format!("drop/{}/nightly.csv", company.tenant);
-    let files = &world.operator().files;
+    let files = &world.operator().files();
     let mut file = files.writer(key, "text/csv");
     file.write(b"External ID\nD-1\n").await.unwrap();
     file.finish().await.unwrap();

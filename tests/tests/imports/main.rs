@@ -66,7 +66,7 @@ async fn download(world: &World, url: &Value) -> String {
 /// Puts a file into the bucket as the tenant's own job does, a second after the one before.
 async fn put(world: &World, key: &str, file: impl Into<Vec<u8>>) {
     world.wait(SignedDuration::from_secs(1)).await;
-    let files = &world.operator().files;
+    let files = &world.operator().files();
     files.put(key, "text/csv", file.into()).await.unwrap();
     world.stack.settled().await;
 }

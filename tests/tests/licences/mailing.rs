@@ -59,9 +59,7 @@ impl Office {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        if let (Some(local), Some(address)) = (&mut config.local, service) {
-            local.ses = address;
-        }
+        config.aws.ses = service.or(config.aws.ses);
         let ctx = Arc::new(Context::connect(config, ctx.clock.clone()).await.unwrap());
         let batch = json!({ "Records": [{ "messageId": "1", "body": message }] });
         let batch = LambdaEvent::new(batch, Invocation::default());

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use axum::http::{HeaderMap, header};
+use muster_shared::config::Credentials;
 
 pub use policy::{Grant, Policy};
 
@@ -20,6 +21,12 @@ use crate::template::Function;
 pub const OPERATOR: &str = "local";
 /// The secret of all access keys. A function's access key is its name.
 pub const SECRET_KEY: &str = "local-secret";
+
+/// The credentials of a function, by its name, or of the [`OPERATOR`].
+#[must_use]
+pub fn credentials(access_key: &str) -> Credentials {
+    Credentials::new(access_key, SECRET_KEY, None, None, "local")
+}
 
 /// One action on one resource, as IAM sees it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
