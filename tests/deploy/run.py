@@ -64,6 +64,7 @@ def main() -> int:
         failed = main_job(world, companies, clock)
         if not chosen.functions and (unused := world.deployment.routes - world.called):
             failed.append(f"routes that nobody called: {', '.join(sorted(unused))}")
+        failed += [f"the table, says its check: {json.dumps(one)}" for one in world.check()]
         clock.lap("main job done")
         if failed:
             print("\n".join(["", *failed, f"see {emulator.log_file}"]))

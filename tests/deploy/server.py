@@ -81,7 +81,8 @@ def _enforce(original):
             service_context = {**(service_context or {}), "dynamodb:LeadingKeys": resource_arn.leading}
         denied = original(*args, resource_arn=resource_arn, service_context=service_context, **rest)
         if denied is not None:
-            logging.getLogger("policies").warning("%s %s %s", DENIED, args[1:2], denied)
+            leading = (service_context or {}).get("dynamodb:LeadingKeys", "")
+            logging.getLogger("policies").warning("%s %s on %s %s: %s", DENIED, args[1], resource_arn, leading, denied)
         return denied
 
     return enforce

@@ -5,7 +5,7 @@ import time
 
 from emulator import ACCOUNT, REGION
 from scenes import expect, scene
-from scenes.company import users_are_counted
+from scenes.company import seal_everything, users_are_counted
 from scenes.links import a_password_is_forgotten, an_address_is_changed
 from world import Company, World, today
 
@@ -119,6 +119,9 @@ def an_invitation_lapses(company: Company):
     ended = int(time.time()) - 60
     place = today(-1) + invitation["expiry_key"]["S"][len(today()) :]
     world.age(company.partition(), f"INVITE#{ada['id']}", ends={"N": str(ended)}, expiry_key={"S": place})
+    invited = world.item(company.partition(), f"USER#{ada['id']}")["invited"]
+    invited["M"]["expires_at"] = {"S": today(-1)}
+    world.age(company.partition(), f"USER#{ada['id']}", invited=invited)
     expect("the invitations", world.invoke("expire-invitations", {})["expired"] > 0, True)
 
 
@@ -132,3 +135,22 @@ def a_deleted_user_is_erased(company: Company):
     world.age(company.partition(), key, deleted_at={"S": today(-31)}, expiry_key={"S": place})
     expect("the users", world.invoke("erase-users", {})["erased"] > 0, True)
     owner.get(f"/v1/users/{ada.id}", status=404)
+
+
+@scene("check")
+def what_does_not_hold_is_found(company: Company):
+    world, owner = company.world, company.owner
+    ada = owner.invited()
+    seal_everything(company)
+
+    def found() -> list[tuple[str, str | None]]:
+        ours = [one for one in world.check() if one["tenant"] == company.tenant]
+        return [(one["rule"], one["item"]) for one in ours]
+
+    expect("what does not hold", found(), [])
+    expect("a part of it", world.invoke("check", {"seconds": 0})["next"] is not None, True)
+    key = f"USER#{ada['id']}"
+    changed = world.item(company.partition(), key)["updated_at"]
+    world.age(company.partition(), key, updated_at={"S": today(-1)})
+    expect("what does not hold", found(), [("change_unaudited", f"{company.partition()} {key}")])
+    world.age(company.partition(), key, updated_at=changed)

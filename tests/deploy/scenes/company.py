@@ -108,7 +108,9 @@ def the_trail_is_sealed(company: Company):
     name = company.world.unique("Sealed")
     order = {"reference": name, "name": name, "owner": {"email": f"owner@{name}.example"}, "products": []}
     world, another = company.world, replace(company, tenant=company.world.invoke("provision", order)["tenant"])
-    world.keep(f"T#{another.tenant}#A#{today(-2)[:7]}", f"{today(-2)}#of two days ago")
+    entry = world.items(f"T#{another.tenant}#A#{today()[:7]}")[0]
+    moved = {"PK": {"S": f"T#{another.tenant}#A#{today(-2)[:7]}"}, "SK": {"S": f"{today(-2)}#{entry['id']['S']}"}}
+    world.keep({**entry, **moved, "at": {"S": today(-2)}})
     expect("the seals", seal_everything(another)["seals"] >= 2, True)
     # Back to before the newest seal, so that there is one to go on from.
     newest = world.items(f"T#{another.tenant}#S")[-1]
