@@ -34,6 +34,7 @@ def support_does_what_owners_cannot(company: Company):
         ("suspend", {"user": ada.id}),
         ("reactivate", {"user": ada.id}),
         ("set_username", {"user": ada.id, "username": world.unique("countess")}),
+        ("set_email", {"user": ada.id, "email": world.address("misspelt")}),
         ("set_email", {"user": ada.id, "email": world.address("countess")}),
         ("delete", {"user": ada.id}),
         ("restore", {"user": ada.id}),
@@ -43,8 +44,7 @@ def support_does_what_owners_cannot(company: Company):
         ("set_limits", {"invitations_per_day": 50_000 + number}),
     ]:
         expect(action, company.support(action, **what).get("operation") is not None, True)
-    account = {"kind": "client", "name": world.unique("Wheels"), "holder": {"kind": "consumer"}}
-    truck = owner.vehicle(account=owner.post("/v1/accounts", account, 201)["id"])
+    truck = owner.vehicle(account=owner.account())
     company.support("delete", user=truck["id"])
     company.support("restore", user=truck["id"])
     grace = owner.invited()
@@ -127,14 +127,31 @@ def an_invitation_lapses(company: Company):
 
 @scene("erase-users")
 def a_deleted_user_is_erased(company: Company):
+    ada = company.owner.colleague(external_id=company.world.unique("D"))
+    company.owner.post(f"/v1/users/{ada.id}/delete", {"confirm": ada.email})
+    _erased(company, ada.id)
+
+
+@scene("erase-users")
+def what_a_deletion_that_broke_off_left_is_erased(company: Company):
     world, owner = company.world, company.owner
-    ada = owner.colleague(external_id=world.unique("D"))
+    ada = owner.colleague()
+    kept = [("P#" + ada.email, "PERSON"), ("N#" + ada.email.split("@")[0], "NAME")]
+    left = [world.item(pk, sk) for pk, sk in kept]
     owner.post(f"/v1/users/{ada.id}/delete", {"confirm": ada.email})
-    key = f"USER#{ada.id}"
+    for item in left:
+        world.keep(item)
+    _erased(company, ada.id)
+    expect("what is left of her", [one for pk, _ in kept for one in world.items(pk)], [])
+
+
+def _erased(company: Company, user: str):
+    """Lets the time be over in which a deleted user can be restored, and the schedule run."""
+    world, key = company.world, f"USER#{user}"
     place = today(-1) + world.item(company.partition(), key)["expiry_key"]["S"][len(today()) :]
     world.age(company.partition(), key, deleted_at={"S": today(-31)}, expiry_key={"S": place})
     expect("the users", world.invoke("erase-users", {})["erased"] > 0, True)
-    owner.get(f"/v1/users/{ada.id}", status=404)
+    company.owner.get(f"/v1/users/{user}", status=404)
 
 
 @scene("check")
