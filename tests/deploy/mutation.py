@@ -180,7 +180,7 @@ def tell(operation: str, company: Company) -> str | None:
     for told in SCENES[operation]:
         try:
             told(company)
-        except (AssertionError, LookupError, OSError, TypeError) as fault:
+        except (AssertionError, LookupError, OSError, TypeError, ValueError) as fault:
             return f"{told.__name__}: {fault}"
     return next(iter(company.world.denials()), None)
 

@@ -64,21 +64,14 @@ def main() -> int:
         failed = main_job(world, companies, clock)
         if not chosen.functions and (unused := world.deployment.routes - world.called):
             failed.append(f"routes that nobody called: {', '.join(sorted(unused))}")
-        failed += [f"the table, says its check: {json.dumps(one)}" for one in world.check()]
-        failed += [line for line in emulator.log_file.read_text(errors="replace").splitlines() if DENIED in line]
+        failed += aftermath(world)
         clock.lap("main job done")
         if failed:
             print("\n".join(["", *failed, f"see {emulator.log_file}"]))
             return 1
-        if recorder:
-            engine = chosen.engine
-            if not engine.startswith("http"):
-                engine = ends.enter_context(Dynalite(engine))
-            malformed = examine(recorder.requests, engine, sam.table(sam.source(ROOT)))
-            clock.lap(f"{len(recorder.requests)} kinds of requests put before another engine")
-            if malformed:
-                print("malformed, says the other engine:", "", *malformed, sep="\n")
-                return 1
+        if recorder and (malformed := put_before(chosen.engine, recorder, clock)):
+            print("malformed, says the other engine:", "", *malformed, sep="\n")
+            return 1
         if chosen.mutate:
             missed = mutate(world, companies)
             clock.lap("permissions taken away")
@@ -111,6 +104,22 @@ def main_job(world: World, companies: dict[str, Company], clock: "Clock") -> lis
         clock.lap(f"{operation}{' FAILED' if fault else ''}")
     world.watched = None
     return failed
+
+
+def aftermath(world: World) -> list[str]:
+    """What is wrong after the job, though nobody in it noticed: in the table, and whatever was denied."""
+    log = world.emulator.log_file.read_text(errors="replace").splitlines()
+    unsound = [f"the table, says its check: {json.dumps(one)}" for one in world.check()]
+    return unsound + [line for line in log if DENIED in line]
+
+
+def put_before(engine: str, recorder: Recorder, clock: "Clock") -> list[str]:
+    """What another engine finds malformed of what was asked of the table."""
+    with contextlib.ExitStack() as ends:
+        address = engine if engine.startswith("http") else ends.enter_context(Dynalite(engine))
+        malformed = examine(recorder.requests, address, sam.table(sam.source(ROOT)))
+    clock.lap(f"{len(recorder.requests)} kinds of requests put before another engine")
+    return malformed
 
 
 def mutate(world: World, companies: dict[str, Company]) -> bool:
