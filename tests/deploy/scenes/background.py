@@ -65,6 +65,22 @@ def an_invitation_is_sent(company: Company):
     company.world.wait("the mail's state", sent)
 
 
+@scene("send-mail")
+def what_a_request_led_to_is_found_by_its_trace(company: Company):
+    world, began = company.world, time.time()
+    ada = company.owner.invited()
+    world.link(ada["email"], "activate")
+
+    def trace(function: str) -> set[str]:
+        lines = [json.loads(line) for line in world.logged(began) if f'"function":"{function}"' in line]
+        spans = [line.get("span", {}) for line in lines]
+        return {span.get("trace") for span in spans if span.get("tenant") == company.tenant}
+
+    world.wait("the mail's line in the log", lambda: trace("send-mail"))
+    (root,) = trace("add-user")
+    expect("the trace", (root is not None, trace("send-mail")), (True, {root}))
+
+
 @scene("record-delivery")
 def what_became_of_a_mail_is_noted(company: Company):
     world, owner = company.world, company.owner
