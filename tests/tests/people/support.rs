@@ -224,13 +224,13 @@ async fn support_has_an_owners_own_address_changed_and_both_addresses_are_told()
         ["email: invalid_email"]
     );
     let _ = order(&world, &company, "T-0", action("bos@new.example")).await;
-    let misspelt = world.mails_to("bos@new.example").await[0].links();
-    let misspelt = misspelt[0].split_once("/email#").unwrap().1.to_owned();
+    let mail = world.mails_to("bos@new.example").await;
+    let misspelt = mail[0].links()[0].split_once("/email#").unwrap().1;
+    let misspelt = json!({ "token": misspelt });
     let done = order(&world, &company, "T-1", action("boss@new.example")).await;
     assert_eq!(done["operation"], "users.email.start");
-    let check = json!({ "token": misspelt });
-    let check = world.nobody().post("/v1/email-changes/check", check).await;
-    assert_eq!(check.expect(200)["state"], "replaced");
+    let check = world.nobody().post("/v1/email-changes/check", misspelt);
+    assert_eq!(check.await.expect(200)["state"], "replaced");
     assert_eq!(
         owner.show(&owner.user).await["pending_email"],
         "boss@new.example"
