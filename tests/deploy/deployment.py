@@ -48,12 +48,17 @@ class Deployment:
     emulator: Emulator
     operations: dict[str, str]
     routes: set[str]
+    roles: list[str]
     physical: dict[str, str]
 
     @property
     def url(self) -> str:
         """Where the API answers."""
         return f"{self.emulator.url}/_aws/execute-api/{self.physical['Api']}/$default"
+
+    def owner(self, role: str) -> str | None:
+        """The operation of the function that has a role, if a function has it; SAM names them so."""
+        return self.operations.get(role.removesuffix("Role"))
 
     def function(self, operation: str) -> str:
         """The physical name of a function."""
@@ -95,4 +100,5 @@ def deploy(emulator: Emulator, root: pathlib.Path, archives: dict[str, pathlib.P
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=STACK)
     resources = [one for page in pages for one in page["StackResourceSummaries"]]
     physical = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in resources}
-    return Deployment(emulator, operations, routes, physical)
+    roles = [one["LogicalResourceId"] for one in resources if one["ResourceType"] == "AWS::IAM::Role"]
+    return Deployment(emulator, operations, routes, roles, physical)

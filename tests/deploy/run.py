@@ -16,9 +16,9 @@ import template as sam
 from deployment import build, deploy, package
 from emulator import Emulator
 from expressions import Dynalite, Recorder, examine
-from mutation import Laboratory, mutants, report, tell, unneeded
+from mutation import Laboratory, mutants, report, tell
 from scenes import SCENES, imported
-from world import Company, World
+from world import DENIED, Company, World
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -64,19 +64,14 @@ def main() -> int:
         failed = main_job(world, companies, clock)
         if not chosen.functions and (unused := world.deployment.routes - world.called):
             failed.append(f"routes that nobody called: {', '.join(sorted(unused))}")
+        failed += aftermath(world)
         clock.lap("main job done")
         if failed:
             print("\n".join(["", *failed, f"see {emulator.log_file}"]))
             return 1
-        if recorder:
-            engine = chosen.engine
-            if not engine.startswith("http"):
-                engine = ends.enter_context(Dynalite(engine))
-            malformed = examine(recorder.requests, engine, sam.table(sam.source(ROOT)))
-            clock.lap(f"{len(recorder.requests)} kinds of requests put before another engine")
-            if malformed:
-                print("malformed, says the other engine:", "", *malformed, sep="\n")
-                return 1
+        if recorder and (malformed := put_before(chosen.engine, recorder, clock)):
+            print("malformed, says the other engine:", "", *malformed, sep="\n")
+            return 1
         if chosen.mutate:
             missed = mutate(world, companies)
             clock.lap("permissions taken away")
@@ -111,19 +106,40 @@ def main_job(world: World, companies: dict[str, Company], clock: "Clock") -> lis
     return failed
 
 
+def aftermath(world: World) -> list[str]:
+    """What is wrong after the job, though nobody in it noticed: in the table, and whatever was denied."""
+    log = world.emulator.log_file.read_text(errors="replace").splitlines()
+    unsound = [f"the table, says its check: {json.dumps(one)}" for one in world.check()]
+    return unsound + [line for line in log if DENIED in line]
+
+
+def put_before(engine: str, recorder: Recorder, clock: "Clock") -> list[str]:
+    """What another engine finds malformed of what was asked of the table."""
+    with contextlib.ExitStack() as ends:
+        address = engine if engine.startswith("http") else ends.enter_context(Dynalite(engine))
+        malformed = examine(recorder.requests, address, sam.table(sam.source(ROOT)))
+    clock.lap(f"{len(recorder.requests)} kinds of requests put before another engine")
+    return malformed
+
+
 def mutate(world: World, companies: dict[str, Company]) -> bool:
-    """Takes each permission from each role in turn, and prints what nobody missed; whether each was missed."""
+    """Takes each permission from each role in turn, and prints what nobody missed; whether all were that should be."""
     laboratory, verdicts = Laboratory(world), []
-    for operation, company in companies.items():
-        for place, mutant in enumerate(list(mutants(world, operation))):
+    for role in world.deployment.roles:
+        operation = world.deployment.owner(role)
+        if operation and operation not in companies:
+            continue
+        if operation:
+            companies[operation].sign_in_again()
+        for place, mutant in enumerate(list(mutants(world, role))):
             # From another place each time: a place has its allowances.
             world.viewer = f"198.51.100.{place % 250}"
-            verdict = laboratory.judge(mutant, company)
+            verdict = laboratory.judge(mutant, companies.get(operation))
             verdicts.append(verdict)
-            state = "noticed" if verdict.noticed else "UNNOTICED"
-            print(f"{state:9} {operation} without {mutant.lost} ({verdict.seconds:.1f} s)", flush=True)
+            state = "noticed" if verdict.noticed else "not enforced" if mutant.unenforced else "UNNOTICED"
+            print(f"{state:12} {role} without {mutant.lost} ({verdict.seconds:.1f} s)", flush=True)
     print("", report(verdicts), "", sep="\n")
-    return not unneeded(verdicts)
+    return not any(verdict.fault for verdict in verdicts)
 
 
 class Clock:

@@ -1,10 +1,12 @@
-"""ministack, with three things that it lacks.
+"""ministack, with four things that it lacks.
 
 Whether a policy that names `dynamodb:LeadingKeys` allows a request depends on the partition keys in it. ministack
 evaluates conditions but does not say what these keys are, so it is told here, as AWS tells it: of each operation, and of
 each item of a transaction.
 
 A denial is written down, so that it is found even where a function makes nothing of it.
+
+A function that is not traced is not told of a trace. AWS tells each invocation of one, whether it is kept or not.
 
 A pipe's filter is ignored, so that its pattern is evaluated here, by ministack's own rules for events, which are the same
 on AWS.
@@ -17,7 +19,7 @@ import re
 import sys
 
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import eventbridge, pipes
+from ministack.services import eventbridge, lambda_svc, pipes
 
 # The partition key of an index is named here because no request says it.
 DENIED = "DENIED"
@@ -81,7 +83,8 @@ def _enforce(original):
             service_context = {**(service_context or {}), "dynamodb:LeadingKeys": resource_arn.leading}
         denied = original(*args, resource_arn=resource_arn, service_context=service_context, **rest)
         if denied is not None:
-            logging.getLogger("policies").warning("%s %s %s", DENIED, args[1:2], denied)
+            leading = (service_context or {}).get("dynamodb:LeadingKeys", "")
+            logging.getLogger("policies").warning("%s %s on %s %s: %s", DENIED, args[1], resource_arn, leading, denied)
         return denied
 
     return enforce
@@ -97,9 +100,14 @@ def _publish(original):
     return publish
 
 
+def _trace(original):
+    return lambda config, *rest: original({**config, "TracingConfig": {"Mode": "Active"}}, *rest)
+
+
 iam_actions.dynamodb_service_context = _request_context(iam_actions.dynamodb_service_context)
 iam_actions.dynamodb_transaction_checks = _item_checks(iam_actions.dynamodb_transaction_checks)
 iam_evaluator.enforce = _enforce(iam_evaluator.enforce)
+lambda_svc._xray_trace_id_for_invocation = _trace(lambda_svc._xray_trace_id_for_invocation)
 pipes._publish_record_to_sns = _publish(pipes._publish_record_to_sns)
 
 if __name__ == "__main__":

@@ -133,9 +133,9 @@ pub async fn withdraw(ctx: &Context, request: &Request) -> Result<Response, ApiE
         if user.id != caller.user {
             caller.powers.may(Permission::UsersWrite, &user)?;
         }
-        let after = user.without_email_change(ctx.clock.now());
-        let target = vec![Target::changed(&user, &after)];
         let now = ctx.clock.now();
+        let after = user.without_email_change(now);
+        let target = vec![Target::changed(&user, &after)];
         let entry = caller.entry("users.email.cancel", "", target, now);
         if super::link::end(ctx, &caller.tenant, &user, &entry, now).await? {
             return Ok(http::no_content());

@@ -105,14 +105,12 @@ async fn attempt(ctx: &Context, order: &Order) -> Result<Option<Answer>, Interna
     if let Some(noted) = noted {
         return Ok(Some(repeated(order, noted)));
     }
+    let now = ctx.clock.now();
     let mut transaction = Transaction::new(&ctx.store);
-    let (operation, target) = match change(ctx, &mut transaction, order).await {
+    let (operation, target) = match change(ctx, &mut transaction, order, now).await {
         Ok(Change { operation, target }) => {
             let id = target.id.clone();
-            transaction.audit(
-                &order.tenant,
-                &entry(order, operation, target, ctx.clock.now()),
-            )?;
+            transaction.audit(&order.tenant, &entry(order, operation, target, now))?;
             (Some(operation.to_owned()), id)
         }
         Err(Stop::Unchanged(id)) => (None, id),
@@ -186,13 +184,13 @@ async fn change(
     ctx: &Context,
     transaction: &mut Transaction<'_, Part>,
     order: &Order,
+    now: Timestamp,
 ) -> Result<Change, Stop> {
     let tenant = ctx.store.tenant(&order.tenant).await?;
     let tenant = tenant.ok_or_else(|| {
         let unknown = Fault::new("tenant_not_found", "names no company");
         Stop::Refused(fault("tenant", &unknown))
     })?;
-    let now = ctx.clock.now();
     match &order.action {
         Action::SetClass { user, class } => {
             let user = find(ctx, &tenant, user).await?;

@@ -5,7 +5,7 @@ import time
 
 from emulator import ACCOUNT, REGION
 from scenes import expect, scene
-from scenes.company import users_are_counted
+from scenes.company import seal_everything, users_are_counted
 from scenes.links import a_password_is_forgotten, an_address_is_changed
 from world import Company, World, today
 
@@ -34,6 +34,7 @@ def support_does_what_owners_cannot(company: Company):
         ("suspend", {"user": ada.id}),
         ("reactivate", {"user": ada.id}),
         ("set_username", {"user": ada.id, "username": world.unique("countess")}),
+        ("set_email", {"user": ada.id, "email": world.address("misspelt")}),
         ("set_email", {"user": ada.id, "email": world.address("countess")}),
         ("delete", {"user": ada.id}),
         ("restore", {"user": ada.id}),
@@ -43,8 +44,7 @@ def support_does_what_owners_cannot(company: Company):
         ("set_limits", {"invitations_per_day": 50_000 + number}),
     ]:
         expect(action, company.support(action, **what).get("operation") is not None, True)
-    account = {"kind": "client", "name": world.unique("Wheels"), "holder": {"kind": "consumer"}}
-    truck = owner.vehicle(account=owner.post("/v1/accounts", account, 201)["id"])
+    truck = owner.vehicle(account=owner.account())
     company.support("delete", user=truck["id"])
     company.support("restore", user=truck["id"])
     grace = owner.invited()
@@ -63,6 +63,22 @@ def an_invitation_is_sent(company: Company):
         return company.owner.show(ada["id"])["invitation"]["mail"] == "sent"
 
     company.world.wait("the mail's state", sent)
+
+
+@scene("send-mail")
+def what_a_request_led_to_is_found_by_its_trace(company: Company):
+    world, began = company.world, time.time()
+    ada = company.owner.invited()
+    world.link(ada["email"], "activate")
+
+    def trace(function: str) -> set[str]:
+        lines = [json.loads(line) for line in world.logged(began) if f'"function":"{function}"' in line]
+        spans = [line.get("span", {}) for line in lines]
+        return {span.get("trace") for span in spans if span.get("tenant") == company.tenant}
+
+    world.wait("the mail's line in the log", lambda: trace("send-mail"))
+    (root,) = trace("add-user")
+    expect("the trace", (root is not None, trace("send-mail")), (True, {root}))
 
 
 @scene("record-delivery")
@@ -119,16 +135,55 @@ def an_invitation_lapses(company: Company):
     ended = int(time.time()) - 60
     place = today(-1) + invitation["expiry_key"]["S"][len(today()) :]
     world.age(company.partition(), f"INVITE#{ada['id']}", ends={"N": str(ended)}, expiry_key={"S": place})
+    invited = world.item(company.partition(), f"USER#{ada['id']}")["invited"]
+    invited["M"]["expires_at"] = {"S": today(-1)}
+    world.age(company.partition(), f"USER#{ada['id']}", invited=invited)
     expect("the invitations", world.invoke("expire-invitations", {})["expired"] > 0, True)
 
 
 @scene("erase-users")
 def a_deleted_user_is_erased(company: Company):
+    ada = company.owner.colleague(external_id=company.world.unique("D"))
+    company.owner.post(f"/v1/users/{ada.id}/delete", {"confirm": ada.email})
+    _erased(company, ada.id)
+
+
+@scene("erase-users")
+def what_a_deletion_that_broke_off_left_is_erased(company: Company):
     world, owner = company.world, company.owner
-    ada = owner.colleague(external_id=world.unique("D"))
+    ada = owner.colleague()
+    kept = [("P#" + ada.email, "PERSON"), ("N#" + ada.email.split("@")[0], "NAME")]
+    left = [world.item(pk, sk) for pk, sk in kept]
     owner.post(f"/v1/users/{ada.id}/delete", {"confirm": ada.email})
-    key = f"USER#{ada.id}"
+    for item in left:
+        world.keep(item)
+    _erased(company, ada.id)
+    expect("what is left of her", [one for pk, _ in kept for one in world.items(pk)], [])
+
+
+def _erased(company: Company, user: str):
+    """Lets the time be over in which a deleted user can be restored, and the schedule run."""
+    world, key = company.world, f"USER#{user}"
     place = today(-1) + world.item(company.partition(), key)["expiry_key"]["S"][len(today()) :]
     world.age(company.partition(), key, deleted_at={"S": today(-31)}, expiry_key={"S": place})
     expect("the users", world.invoke("erase-users", {})["erased"] > 0, True)
-    owner.get(f"/v1/users/{ada.id}", status=404)
+    company.owner.get(f"/v1/users/{user}", status=404)
+
+
+@scene("check")
+def what_does_not_hold_is_found(company: Company):
+    world, owner = company.world, company.owner
+    ada = owner.invited()
+    seal_everything(company)
+
+    def found() -> list[tuple[str, str | None]]:
+        ours = [one for one in world.check() if one["tenant"] == company.tenant]
+        return [(one["rule"], one["item"]) for one in ours]
+
+    expect("what does not hold", found(), [])
+    expect("a part of it", world.invoke("check", {"seconds": 0})["next"] is not None, True)
+    key = f"USER#{ada['id']}"
+    changed = world.item(company.partition(), key)["updated_at"]
+    world.age(company.partition(), key, updated_at={"S": today(-1)})
+    expect("what does not hold", found(), [("change_unaudited", f"{company.partition()} {key}")])
+    world.age(company.partition(), key, updated_at=changed)

@@ -1,5 +1,6 @@
 """The company itself: roles, groups, accounts, settings, the overview, the audit trail."""
 
+import time
 from dataclasses import replace
 
 from scenes import expect, scene
@@ -66,7 +67,8 @@ def settings_are_changed(company: Company):
     form = {"name": company.world.unique("Acme"), "policy": {"invitation_ttl_hours": 48}}
     changed = company.owner.patch("/v1/tenant", form, If_Match=f'"{tenant["version"]}"')
     expect("its name", changed["name"], form["name"])
-    company.owner.patch("/v1/tenant", {"policy": {"invitation_ttl_hours": None}}, If_Match=f'"{changed["version"]}"')
+    form = {"policy": {"invitation_ttl_hours": None}}
+    company.owner.manager().patch("/v1/tenant", form, If_Match=f'"{changed["version"]}"')
 
 
 @scene("overview")
@@ -83,6 +85,7 @@ def users_are_counted(company: Company):
         return overview if not overview["counting"] and overview["counted_at"] != before else None
 
     counts = company.world.wait("a count", counted)["counts"]
+    expect("what others see", owner.manager().get("/v1/overview")["counts"], counts)
     expect("the vehicles", counts["kind"]["vehicle"] > 0, True)
     owner.post(f"/v1/users/{truck['id']}/delete", {"confirm": truck["external_id"]})
 
@@ -90,8 +93,7 @@ def users_are_counted(company: Company):
 @scene("audit")
 def the_trail_is_read_and_verified(company: Company):
     owner = company.owner
-    account = {"kind": "client", "name": company.world.unique("Wheels"), "holder": {"kind": "consumer"}}
-    owner.post("/v1/accounts", account, 201)
+    owner.account()
     truck = owner.vehicle()
     entries = owner.get(f"/v1/audit?user={truck['id']}&operation=users.")["entries"]
     expect("who added the truck", entries[0]["actor"]["id"], owner.id)
@@ -99,6 +101,8 @@ def the_trail_is_read_and_verified(company: Company):
     expect("what was done", [one["operation"] for one in newest], ["users.add", "accounts.create"])
     seal_everything(company)
     expect("the seals", len(owner.get("/v1/audit/seals")["seals"]) > 0, True)
+    # Seals are good by the key that they were made with.
+    company.world.replace_signing_key()
     verified = owner.get("/v1/audit/verification")
     expect("the trail", (verified["intact"], verified["unsealed"] > 0), (True, True))
 
@@ -108,13 +112,18 @@ def the_trail_is_sealed(company: Company):
     name = company.world.unique("Sealed")
     order = {"reference": name, "name": name, "owner": {"email": f"owner@{name}.example"}, "products": []}
     world, another = company.world, replace(company, tenant=company.world.invoke("provision", order)["tenant"])
-    world.keep(f"T#{another.tenant}#A#{today(-2)[:7]}", f"{today(-2)}#of two days ago")
+    entry = world.items(f"T#{another.tenant}#A#{today()[:7]}")[0]
+    moved = {"PK": {"S": f"T#{another.tenant}#A#{today(-2)[:7]}"}, "SK": {"S": f"{today(-2)}#{entry['id']['S']}"}}
+    world.keep({**entry, **moved, "at": {"S": today(-2)}})
     expect("the seals", seal_everything(another)["seals"] >= 2, True)
-    # Back to before the newest seal, so that there is one to go on from.
+    # Back to before the newest seal: first that one stands in the way, then there is one to go on from.
     newest = world.items(f"T#{another.tenant}#S")[-1]
-    world.forget(newest["PK"]["S"], newest["SK"]["S"])
     head = {"number": {"N": "1"}, "to": newest["from"], "hash": newest["previous"]}
     world.age(_registry(another), another.tenant, sealed={"M": head})
+    began = time.time()
+    world.invoke("seal-audit", {}, fails=True)
+    expect("what the log tells", [line for line in world.logged(began) if "in the seal's place" in line] != [], True)
+    world.forget(newest["PK"]["S"], newest["SK"]["S"])
     expect("the seals", seal_everything(another)["seals"] > 0, True)
 
 

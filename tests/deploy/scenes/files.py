@@ -12,8 +12,7 @@ def _file(company: Company) -> tuple[str, list[str]]:
     world = company.world
     group = company.owner.post("/v1/groups", {"kind": "fleet", "name": world.unique("Fleet")}, 201)["name"]
     ids = [world.unique("D") for _ in range(3)]
-    account = {"kind": "client", "name": world.unique("Wheels"), "holder": {"kind": "consumer"}}
-    account = company.owner.post("/v1/accounts", account, 201)["id"]
+    account = company.owner.account()
     rows = [f"{one},{one.lower()}@people.example,Ann,{group},{company.products[0]},{account}" for one in ids]
     return "External ID,Email,First Name,Groups,Products,Account\n" + "\n".join(rows) + "\n", ids
 
@@ -119,10 +118,7 @@ def a_dropped_file_is_imported_at_once(company: Company):
 @scene("export")
 def the_list_and_the_trail_are_exported(company: Company):
     world, owner = company.world, company.owner
-    account = {"kind": "client", "name": world.unique("Wheels"), "holder": {"kind": "consumer"}}
-    account = owner.post("/v1/accounts", account, 201)["id"]
-    group = owner.post("/v1/groups", {"kind": "fleet", "name": world.unique("Fleet")}, 201)["id"]
-    owner.vehicle(account=account, groups=[group], products=company.products)
+    owner.vehicle(account=owner.account(), groups=[owner.group()], products=company.products)
     columns = ["external_id", "groups", "licences", "account", "roles"]
     for form in [{"format": "csv", "columns": columns}, {"format": "xlsx"}, {"format": "csv", "of": "audit"}]:
         started = owner.mended("/v1/exports", form, 202, wrong={"format": "pdf"})

@@ -1,17 +1,18 @@
 """Signing in, and activation."""
 
 from scenes import expect, scene
-from world import PASSWORD, Company
+from world import PASSWORD, Company, today
 
 
 @scene("sign-in")
 def a_session_from_sign_in_to_sign_out(company: Company):
     world, owner = company.world, company.owner
-    ada = owner.colleague()
+    ada = owner.manager()
     wrong = {"login": ada.email, "password": "wrong horse battery staple"}
     world.call("POST", "/v1/sessions", wrong, 401)
     session = world.sign_in(ada.email.split("@")[0]).session
     expect("the user", session["user"], ada.id)
+    expect("when she was there", owner.show(ada.id)["last_login_at"] >= today()[:10], True)
     refreshed = world.call("POST", "/v1/sessions/refresh", {"refresh_token": session["refresh_token"]})
     token = refreshed["access_token"]
     tenants = world.call("GET", "/v1/sessions/tenants", token=token)["tenants"]
@@ -19,7 +20,21 @@ def a_session_from_sign_in_to_sign_out(company: Company):
     switched = world.call("POST", "/v1/sessions/switch", {"tenant": company.tenant}, token=token)
     world.call("DELETE", "/v1/sessions/current", status=204, token=switched["access_token"])
     world.call("POST", "/v1/sessions/refresh", {"refresh_token": switched["refresh_token"]}, 401)
-    expect("the keys", len(world.call("GET", "/v1/jwks.json")["keys"]), 1)
+
+
+@scene("sign-in")
+def a_signing_key_is_replaced(company: Company):
+    world, owner = company.world, company.owner
+    ada, grace = owner.colleague(), owner.invited()
+    unopened = world.link(grace["email"], "activate")
+    before = {key["kid"] for key in world.call("GET", "/v1/jwks.json")["keys"]}
+    world.replace_signing_key()
+    again = world.sign_in(ada.email)
+    for token in (ada.token, again.token):
+        expect("who she is", world.call("GET", "/v1/me", token=token)["id"], ada.id)
+    keys = {key["kid"] for key in world.call("GET", "/v1/jwks.json")["keys"]}
+    expect("the keys", (len(keys), keys > before), (len(before) + 1, True))
+    expect("the link", world.call("POST", "/v1/activations/check", {"token": unopened})["state"], "valid")
 
 
 @scene("activate")

@@ -1,21 +1,10 @@
 """The list of users, and what is in it."""
 
+import json
+import time
+
 from scenes import expect, scene
 from world import Company
-
-
-def _group(company: Company) -> str:
-    return company.owner.post("/v1/groups", {"kind": "fleet", "name": company.world.unique("Fleet")}, 201)["id"]
-
-
-def _role(company: Company, *permissions: str) -> str:
-    form = {"name": company.world.unique("Role"), "permissions": list(permissions or ["users.read"])}
-    return company.owner.post("/v1/roles", form, 201)["id"]
-
-
-def _account(company: Company) -> str:
-    form = {"kind": "client", "name": company.world.unique("Customer"), "holder": {"kind": "consumer"}}
-    return company.owner.post("/v1/accounts", form, 201)["id"]
 
 
 @scene("add-user")
@@ -26,22 +15,22 @@ def users_are_added(company: Company):
         "email": world.address("grace"),
         "first_name": "Grace",
         "class": "standard",
-        "roles": [_role(company)],
-        "groups": [_group(company)],
+        "roles": [owner.role()],
+        "groups": [owner.group()],
         "products": company.products,
         "invite": True,
     }
     taken = {"external_id": owner.vehicle()["external_id"]}
     added = owner.mended("/v1/users", form, 201, refused=409, wrong=taken)
     expect("her licences", len(added["licences"]), 2)
-    owner.vehicle(account=_account(company))
+    owner.vehicle(account=owner.account())
     world.mail(form["email"], "activate")
 
 
 @scene("list-users")
 def users_are_listed(company: Company):
     owner = company.owner
-    group, account, role = _group(company), _account(company), _role(company)
+    group, account, role = owner.group(), owner.account(), owner.role()
     ada = owner.invited(account=account, groups=[group])
     truck = owner.vehicle(products=company.products[:1], groups=[group])
     boss = owner.colleague(**{"class": "standard", "roles": [role]})
@@ -65,6 +54,29 @@ def users_are_listed(company: Company):
     expect("who asks", boss.get("/v1/me")["permissions"], ["users.read"])
 
 
+@scene("list-users")
+def a_long_answer_is_compressed(company: Company):
+    world, owner = company.world, company.owner
+    for _ in range(5):
+        owner.vehicle()
+    plain, packed = (
+        world.answer("GET", "/v1/users?limit=5", token=owner.token, Accept_Encoding=how) for how in ("identity", "gzip")
+    )
+    expect("how it comes", [one.headers.get("content-encoding") for one in (plain, packed)], [None, "gzip"])
+    expect("what it says", packed.json(), plain.json())
+
+
+@scene("list-users")
+def an_answer_is_found_in_the_logs(company: Company):
+    world, began = company.world, time.time()
+    answer = world.answer("GET", "/v1/users/usr_0000000000000000", token=company.owner.token)
+    expect("the user", answer.status_code, 404)
+    id = answer.headers["x-request-id"]
+    (line,) = (json.loads(line) for line in world.logged(began) if id in line and '"answered"' in line)
+    told = (line["span"]["function"], line["span"]["tenant"], line["status"])
+    expect("what the log tells", told, ("list-users", company.tenant, 404))
+
+
 @scene("edit-user")
 def users_are_edited(company: Company):
     world, owner = company.world, company.owner
@@ -75,9 +87,9 @@ def users_are_edited(company: Company):
     def edit(user: dict, **form) -> dict:
         return owner.patch(f"/v1/users/{user['id']}", form, If_Match=f'"{user["version"]}"')
 
-    ada = edit(ada, first_name="Augusta", groups=[_group(company)], roles=[_role(company)], **{"class": "standard"})
+    ada = edit(ada, first_name="Augusta", groups=[owner.group()], roles=[owner.role()], **{"class": "standard"})
     ada = edit(ada, external_id=world.unique("D"))
-    ada = edit(ada, account=_account(company), roles=[], **{"class": "limited"})
+    ada = edit(ada, account=owner.account(), roles=[], **{"class": "limited"})
     ada = edit(ada, account=None)
     ada = edit(ada, email=world.address("augusta"))
     expect("her invitation", ada["invitation"] is None, True)
@@ -96,7 +108,7 @@ def users_are_edited(company: Company):
 def users_are_deleted_and_restored(company: Company):
     owner = company.owner
     ada = owner.colleague(products=company.products, external_id=company.world.unique("D"))
-    grace = owner.invited(account=_account(company))
+    grace = owner.invited(account=owner.account())
     trucks = [owner.vehicle(products=company.products)["id"] for _ in range(3)]
     confirm = {"confirm": ada.email.upper()}
     gone = owner.mended(f"/v1/users/{ada.id}/delete", confirm, wrong={"confirm": "somebody else"})

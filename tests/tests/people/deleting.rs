@@ -290,6 +290,25 @@ async fn a_deleted_user_is_restorable_for_30_days_to_the_second_and_then_erased(
 }
 
 #[tokio::test]
+async fn what_a_deletion_that_broke_off_left_of_a_person_is_erased_with_the_user() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let ada = ada(&world, &company).await.user;
+    let person = world.table(|pk, sk| sk == "PERSON" && pk.ends_with(ADA) || pk == "N#countess");
+    assert_eq!(person.len(), 2);
+    let _ = delete(&company.owner, &ada, ADA).await.expect(200);
+    for item in person.into_values() {
+        let put = json!({ "TableName": world.operator().config.table, "Item": item });
+        let put = serde_json::from_value(put).unwrap();
+        let _ = world.stack.database().put_item(put).unwrap();
+    }
+    world.wait_hours(24 * 31).await;
+    for sought in [ADA, "countess"] {
+        assert_eq!(holding(&world, sought), Vec::<String>::new(), "{sought}");
+    }
+}
+
+#[tokio::test]
 async fn owners_and_oneself_are_deleted_by_the_rules() {
     let world = World::start().await;
     let acme = world.company("Acme").await;

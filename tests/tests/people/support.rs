@@ -193,6 +193,21 @@ async fn support_suspends_reactivates_and_deletes_an_owner() {
 }
 
 #[tokio::test]
+async fn support_brings_a_user_back_into_its_account() {
+    let world = World::start().await;
+    let company = world.company("North").await;
+    let wheels = world.open_account(&company.tenant, "Wheels", &[]);
+    let form = json!({ "external_id": "D-1", "kind": "vehicle", "account": wheels });
+    let truck = company.owner.add(form).await;
+    for action in ["delete", "restore"] {
+        let done = json!({ "action": action, "user": truck });
+        let done = order(&world, &company, action, done).await;
+        assert_eq!(done["operation"], format!("users.{action}"));
+    }
+    assert_eq!(company.owner.show(&truck).await["account"], json!(wheels));
+}
+
+#[tokio::test]
 async fn support_has_an_owners_own_address_changed_and_both_addresses_are_told() {
     let world = World::start().await;
     let strict = json!({ "policy": { "email_change": "immutable" } });
@@ -208,8 +223,14 @@ async fn support_has_an_owners_own_address_changed_and_both_addresses_are_told()
         faulty(&world, &company, action("no address")).await,
         ["email: invalid_email"]
     );
+    let _ = order(&world, &company, "T-0", action("bos@new.example")).await;
+    let mail = world.mails_to("bos@new.example").await;
+    let misspelt = mail[0].links()[0].split_once("/email#").unwrap().1;
+    let misspelt = json!({ "token": misspelt });
     let done = order(&world, &company, "T-1", action("boss@new.example")).await;
     assert_eq!(done["operation"], "users.email.start");
+    let check = world.nobody().post("/v1/email-changes/check", misspelt);
+    assert_eq!(check.await.expect(200)["state"], "replaced");
     assert_eq!(
         owner.show(&owner.user).await["pending_email"],
         "boss@new.example"
