@@ -422,6 +422,13 @@ mod tests {
     }
 
     #[test]
+    fn a_heading_that_looks_like_a_formula_is_the_same_column_in_the_report() {
+        let report = write(Form::Report, b"External ID,-Email\nT-1,x\n", &REFUSED);
+        let (rows, _) = read(&report);
+        assert_eq!(rows[0].get(Column::Email), Some("x"));
+    }
+
+    #[test]
     fn a_report_on_a_report_has_the_columns_once() {
         let first = write(Form::Report, FILE.as_bytes(), &REFUSED);
         let second = String::from_utf8(write(Form::Report, &first, &REFUSED)).unwrap();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::encoding::{Encoding, TextDecoder};
 use super::error::FileError;
 use super::foreign::Foreign;
+use super::formula;
 use super::header::{Column, Delimiter, Header, REPORT};
 use super::records::{Limits, Records};
 use super::row::Row;
@@ -156,7 +157,8 @@ impl Rows {
         } else if cells.text().contains('\0') {
             return Err(FileError::NotCsv(Foreign::Binary));
         } else {
-            self.header = Some(Arc::new(Header::read(cells.iter())?));
+            let headings = cells.iter().map(formula::restore);
+            self.header = Some(Arc::new(Header::read(headings)?));
         }
         Ok(())
     }
@@ -188,7 +190,7 @@ fn choose_delimiter(text: &str, last: bool) -> Option<Delimiter> {
         }
         let known = cells
             .iter()
-            .filter(|heading| Column::from_heading(heading).is_some())
+            .filter(|heading| Column::from_heading(formula::restore(heading)).is_some())
             .count();
         let score = (known, complete, cells.len());
         if score > best.1 {
