@@ -1,6 +1,6 @@
 # Everything that is done with Muster; `make run` and `make test` do all the set-up themselves.
 .PHONY: run functions console test lint test-console test-api test-deploy test-expressions e2e lighthouse screenshots check \
-	check-infra permissions deploy undeploy requeue costs openapi bench bench-cold
+	fuzz test-fuzz deny check-infra permissions deploy undeploy requeue costs openapi bench bench-cold
 
 # What the console is built from, and what it is built into.
 CONSOLE_SOURCES := $(shell find console/src console/public console/scripts -type f -not -name schema.d.ts 2>/dev/null) \
@@ -41,8 +41,35 @@ $(CONSOLE_MODULES): console/package-lock.json
 # All tests and the gates that need nothing but Rust, Node.js, Python and Chromium.
 test: lint check-infra test-console
 	INSTA_UPDATE=no cargo test --locked --profile ci --workspace --no-fail-fast
+	$(MAKE) test-fuzz
 	$(MAKE) test-api
 	$(MAKE) e2e
+
+# Looks a few seconds for bytes that break a target of tests/fuzz, led by the coverage of our own code: with the stable
+# compiler, and with the dependencies that the tests were built with.
+FUZZED := upload token cursor key text
+GUIDED = RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/tests/fuzz/covered \
+	cargo test --locked --profile ci --workspace --features muster-fuzz/libfuzzer --test guided
+test-fuzz:
+	$(GUIDED) --no-run
+	for target in $(FUZZED); do \
+		mkdir -p target/fuzz/$$target && \
+		$(GUIDED) --quiet -- -max_total_time=4 -verbosity=0 -artifact_prefix=$(CURDIR)/target/fuzz/ \
+			$(CURDIR)/target/fuzz/$$target $(CURDIR)/tests/fuzz/corpus/$$target || exit; \
+	done
+
+# Looks longer, and at whole functions too (target `event`): cargo-fuzz (`cargo install cargo-fuzz`) builds everything for speed
+# and with its coverage counted. ARGS are libFuzzer's, for each target: "-max_total_time=3600". What it finds worth keeping goes to
+# target/fuzz; FUZZED="event" chooses targets.
+fuzz: FUZZED += event
+fuzz: ARGS := -max_total_time=60
+fuzz:
+	for target in $(FUZZED); do \
+		mkdir -p target/fuzz/$$target && \
+		CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=2 CARGO_PROFILE_RELEASE_STRIP=none \
+		cargo fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz/built --sanitizer none --codegen-units 16 \
+			--features libfuzzer,stack $$target target/fuzz/$$target tests/fuzz/corpus/$$target -- $(ARGS) || exit; \
+	done
 
 # Runs the end-to-end tests and names what the functions' roles grant and no test needed.
 permissions:
@@ -109,9 +136,14 @@ screenshots: console
 	cargo build --locked --profile ci --package muster-local --bin muster-local
 	cd console && $(WITH_LOCAL) MUSTER_SCREENSHOTS=../docs/screenshots npm run e2e -- story.spec.ts
 
-# Gates that need further tools: cargo-deny (licences, sources, bans; advisories where its database can be reached).
-check: test
-	cargo deny --locked check bans licenses sources
+# Gates that need further tools, or the network.
+check: test deny
+
+# Licences, sources and bans of all dependencies, and what is known against them (RustSec's database, from GitHub), by cargo-deny
+# (`cargo install --locked cargo-deny`). DENY="bans licenses sources" asks no network.
+DENY := all
+deny:
+	cargo deny --locked check $(DENY)
 
 # Writes openapi.json anew from the code.
 openapi:

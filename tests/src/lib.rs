@@ -2,6 +2,7 @@
 #![expect(clippy::panic, reason = "a test that cannot go on says so")]
 
 pub mod binaries;
+pub mod event;
 pub mod openapi;
 pub mod output;
 pub mod permissions;

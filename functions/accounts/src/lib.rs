@@ -1,6 +1,5 @@
 //! Keeps the accounts of the company's customers, with their sub-accounts and reimbursement rates.
 
-use data_encoding::BASE64URL_NOPAD;
 use muster_shared::auth::Caller;
 use muster_shared::context::Context;
 use muster_shared::domain::account::{Account, AccountKind};
@@ -105,11 +104,7 @@ impl List {
 
 /// Reads a cursor: the folded name where the page before ended.
 fn cursor(text: &str) -> Result<String, Fault> {
-    let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).ok();
-    let name = bytes
-        .filter(|bytes| bytes.len() <= MOST_FOLDED)
-        .and_then(|bytes| String::from_utf8(bytes).ok());
-    name.ok_or_else(|| Fault::new("invalid_cursor", "is not the `next` of a page"))
+    http::cursor_within(text, MOST_FOLDED)
 }
 
 /// List accounts
@@ -146,7 +141,7 @@ async fn list(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
         .map(|account| AccountView::new(account, now));
     http::ok(&AccountPage {
         accounts: views.collect(),
-        next: next.map(|next| BASE64URL_NOPAD.encode(next.as_bytes())),
+        next: next.as_deref().map(http::next),
     })
 }
 

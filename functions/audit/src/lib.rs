@@ -2,7 +2,6 @@
 
 mod verification;
 
-use data_encoding::BASE64URL_NOPAD;
 use jiff::Timestamp;
 use muster_shared::auth::Caller;
 use muster_shared::context::Context;
@@ -222,7 +221,7 @@ async fn seals(ctx: &Context, caller: &Caller, request: &Request) -> Result<Resp
         .store
         .seals_before(&caller.tenant, before.as_deref(), wanted)
         .await?;
-    let next = found.get(limit).map(|first| encoded(&first.key));
+    let next = found.get(limit).map(|first| http::next(&first.key));
     found.truncate(limit);
     let seals = found.into_iter().filter_map(|placed| placed.seal);
     http::ok(&SealPage {
@@ -281,18 +280,13 @@ fn moment(text: &str) -> Result<Timestamp, Fault> {
     })
 }
 
-fn encoded(key: &str) -> String {
-    BASE64URL_NOPAD.encode(key.as_bytes())
-}
-
 /// Reads a cursor: where the page before ended. It names no tenant, so it opens nothing of another one.
 fn place(text: &str) -> Result<String, Fault> {
-    let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).ok();
-    let key = bytes
-        .filter(|bytes| bytes.len() <= 100)
-        .and_then(|bytes| String::from_utf8(bytes).ok());
-    key.filter(|key| read_time(key).is_some())
-        .ok_or_else(|| Fault::new("invalid_cursor", "is not the `next` of a page"))
+    let key = http::cursor_within(text, 100)?;
+    match read_time(&key) {
+        Some(_) => Ok(key),
+        None => Err(http::invalid_cursor()),
+    }
 }
 
 impl From<Trail> for AuditPage {
@@ -322,7 +316,7 @@ impl From<Trail> for AuditPage {
         });
         Self {
             entries: entries.collect(),
-            next: trail.next.as_deref().map(encoded),
+            next: trail.next.as_deref().map(http::next),
         }
     }
 }

@@ -109,7 +109,7 @@ pub(crate) async fn verify(
             .collect(),
         sealed_until: http::time(until),
         unsealed,
-        next: verified.next.as_deref().map(super::encoded),
+        next: verified.next.as_deref().map(http::next),
     })
 }
 

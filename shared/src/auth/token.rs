@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use jsonwebtoken::{Algorithm, Header, Validation};
+use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -157,25 +157,87 @@ pub async fn verify<T: DeserializeOwned>(
     audience: Audience,
     token: &str,
 ) -> Result<Option<Verified<T>>, ApiError> {
-    let Ok(header) = jsonwebtoken::decode_header(token) else {
+    let Some(kid) = key_id(token) else {
         return Ok(None);
     };
-    let Some(kid) = header.kid.filter(|_| header.alg == Algorithm::EdDSA) else {
-        return Ok(None);
-    };
-    let Some(key) = ctx.keys.get(&kid, &ctx.store).await? else {
-        return Ok(None);
-    };
+    let key = ctx.keys.get(&kid, &ctx.store).await?;
+    Ok(key.and_then(|key| read(&key, audience, token)))
+}
+
+/// The key that a token says it is signed with; none if none of ours can be.
+#[must_use]
+pub fn key_id(token: &str) -> Option<String> {
+    let header = jsonwebtoken::decode_header(token).ok()?;
+    header.kid.filter(|_| header.alg == Algorithm::EdDSA)
+}
+
+/// What a token says, if this key signed it for this audience.
+#[must_use]
+pub fn read<T: DeserializeOwned>(
+    key: &DecodingKey,
+    audience: Audience,
+    token: &str,
+) -> Option<Verified<T>> {
     let mut validation = Validation::new(Algorithm::EdDSA);
     validation.set_audience(&[audience.as_str()]);
     validation.set_issuer(&[ISSUER]);
+    // Unless they are asked for, the library takes a token that names neither.
+    validation.set_required_spec_claims(&["exp", "aud", "iss"]);
     // Time is judged by ctx.clock, not by the library.
     validation.validate_exp = false;
-    let claims = jsonwebtoken::decode::<Claims<T>>(token, &key, &validation)
-        .ok()
-        .map(|decoded| decoded.claims);
-    Ok(claims.map(|claims| Verified {
-        content: claims.content,
-        expires_at: Timestamp::from_second(claims.exp).unwrap_or(Timestamp::MIN),
-    }))
+    let decoded = jsonwebtoken::decode::<Claims<T>>(token, key, &validation).ok()?;
+    let Claims { exp, content } = decoded.claims;
+    Some(Verified {
+        content,
+        expires_at: Timestamp::from_second(exp).unwrap_or(Timestamp::MIN),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use data_encoding::BASE64URL_NOPAD;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::context::keys::{self, Signer};
+
+    /// Whether an activation link with these claims, signed by us, is good for this.
+    fn is_good_for(audience: Audience, claims: &Value) -> bool {
+        keys::install();
+        let signer = Signer::derive("a secret of at least 32 characters").unwrap();
+        let key = keys::decoded(&signer.published(Timestamp::UNIX_EPOCH)).unwrap();
+        let parts = [r#"{"alg":"EdDSA"}"#, &claims.to_string()];
+        let message = parts.map(|part| BASE64URL_NOPAD.encode(part.as_bytes()));
+        let message = message.join(".");
+        let token = format!("{message}.{}", signer.sign(&message));
+        read::<Activation>(&key, audience, &token).is_some()
+    }
+
+    #[test]
+    fn a_token_that_does_not_say_what_it_is_for_is_good_for_nothing() {
+        let claims = json!({
+            "iss": "muster",
+            "aud": "activate",
+            "exp": 900,
+            "sub": "usr_4zk0m7v2q8x1c9dj",
+            "tid": "tnt_0zk0m7v2q8x1c9dj",
+            "nonce": "n",
+        });
+        assert!(is_good_for(Audience::Activate, &claims));
+        assert!(!is_good_for(Audience::Api, &claims));
+        for claim in ["iss", "aud", "exp"] {
+            for instead in [Value::Null, json!(7), json!({}), json!([])] {
+                let mut claims = claims.clone();
+                claims[claim] = instead;
+                assert_eq!(
+                    is_good_for(Audience::Activate, &claims),
+                    claim == "exp" && claims[claim] == 7,
+                    "{claims}"
+                );
+            }
+            let mut claims = claims.clone();
+            claims.as_object_mut().unwrap().remove(claim);
+            assert!(!is_good_for(Audience::Activate, &claims), "{claims}");
+        }
+    }
 }

@@ -24,7 +24,7 @@ static ED25519: CryptoProvider = CryptoProvider {
 };
 
 /// Makes Ed25519 the algorithm of all tokens of this process.
-pub(super) fn install() {
+pub fn install() {
     // Fails only if it was done before.
     let _ = ED25519.install_default();
 }
@@ -107,7 +107,8 @@ impl std::fmt::Debug for Signer {
 
 impl Signer {
     /// The key that a secret gives (HKDF-SHA256, RFC 5869), so that nobody ever handles a key file.
-    pub(super) fn derive(secret: &str) -> Option<Self> {
+    #[must_use]
+    pub fn derive(secret: &str) -> Option<Self> {
         let mut seed = [0; 32];
         let secret = Hkdf::<Sha256>::new(None, secret.as_bytes());
         secret.expand(b"muster/signing/ed25519", &mut seed).ok()?;
@@ -173,7 +174,9 @@ impl Signer {
         key
     }
 
-    pub(super) fn published(&self, now: Timestamp) -> PublishedKey {
+    /// The public half, for everybody who verifies.
+    #[must_use]
+    pub fn published(&self, now: Timestamp) -> PublishedKey {
         PublishedKey {
             kid: self.kid.clone(),
             x: self.public.clone(),
@@ -201,6 +204,12 @@ impl Trusted {
     }
 }
 
+/// A published key as tokens are verified with it; none if it is no key.
+#[must_use]
+pub fn decoded(key: &PublishedKey) -> Option<DecodingKey> {
+    DecodingKey::from_ed_components(&key.x).ok()
+}
+
 /// The published keys, as read when the function started; read again when a token names one that is not among them.
 #[derive(Default)]
 pub struct KeySet {
@@ -221,9 +230,10 @@ impl KeySet {
     /// Reads the published keys.
     pub(super) async fn read(&self, store: &Store) -> Result<(), StoreError> {
         let published = store.signing_keys().await?;
-        let decoded = published
-            .into_iter()
-            .filter_map(|key| Some((key.kid, DecodingKey::from_ed_components(&key.x).ok()?)));
+        let decoded = published.into_iter().filter_map(|key| {
+            let decoded = decoded(&key)?;
+            Some((key.kid, decoded))
+        });
         if let Ok(mut keys) = self.keys.write() {
             *keys = decoded.collect();
         }

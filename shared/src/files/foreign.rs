@@ -39,11 +39,12 @@ impl Foreign {
         if let Some((_, kind)) = MAGIC.iter().find(|(magic, _)| head.starts_with(magic)) {
             return Some(*kind);
         }
-        if head.contains(&0) {
-            return Some(Self::Binary);
-        }
-        let head = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head);
-        match head.trim_ascii_start() {
+        // Who writes a mark means text: a NUL in it is the fault of its row, as in the report on a file in UTF-16.
+        let text = match head.strip_prefix(b"\xEF\xBB\xBF") {
+            None if head.contains(&0) => return Some(Self::Binary),
+            marked => marked.unwrap_or(head),
+        };
+        match text.trim_ascii_start() {
             [b'<', ..] => Some(Self::Html),
             [b'{', ..] => Some(Self::Json),
             [b'[', rest @ ..] => matches!(rest.trim_ascii_start(), [b'{' | b'[' | b'"' | b']', ..])

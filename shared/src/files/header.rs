@@ -228,7 +228,8 @@ impl Header {
     }
 
     /// How many columns the file has, our own included.
-    pub(super) fn width(&self) -> usize {
+    #[must_use]
+    pub fn width(&self) -> usize {
         self.headings.len()
     }
 

@@ -407,6 +407,28 @@ mod tests {
     }
 
     #[test]
+    fn short_rows_of_a_wide_file_make_no_larger_plan() {
+        let file = format!("External ID{}\n{}", ",x".repeat(1_000), "1\n".repeat(1_000));
+        let plan = write(Form::Plan, file.as_bytes(), &CREATED);
+        assert!(plan.len() < 40 * 1_000, "{} bytes", plan.len());
+    }
+
+    #[test]
+    fn a_report_is_read_as_it_was_written_whatever_its_headings_hold() {
+        let file = "External ID;\"a;Email;Kind;Class\"\nT-1;x\n";
+        let report = write(Form::Report, file.as_bytes(), &REFUSED);
+        let (rows, _) = read(&report);
+        assert_eq!(rows[0].get(Column::ExternalId), Some("T-1"));
+    }
+
+    #[test]
+    fn a_heading_that_looks_like_a_formula_is_the_same_column_in_the_report() {
+        let report = write(Form::Report, b"External ID,-Email\nT-1,x\n", &REFUSED);
+        let (rows, _) = read(&report);
+        assert_eq!(rows[0].get(Column::Email), Some("x"));
+    }
+
+    #[test]
     fn a_report_on_a_report_has_the_columns_once() {
         let first = write(Form::Report, FILE.as_bytes(), &REFUSED);
         let second = String::from_utf8(write(Form::Report, &first, &REFUSED)).unwrap();

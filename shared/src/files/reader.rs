@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::encoding::{Encoding, TextDecoder};
 use super::error::FileError;
 use super::foreign::Foreign;
-use super::header::{Column, Delimiter, Header};
+use super::formula;
+use super::header::{Column, Delimiter, Header, REPORT};
 use super::records::{Limits, Records};
 use super::row::Row;
 
@@ -156,7 +157,8 @@ impl Rows {
         } else if cells.text().contains('\0') {
             return Err(FileError::NotCsv(Foreign::Binary));
         } else {
-            self.header = Some(Arc::new(Header::read(cells.iter())?));
+            let headings = cells.iter().map(formula::restore);
+            self.header = Some(Arc::new(Header::read(headings)?));
         }
         Ok(())
     }
@@ -165,8 +167,11 @@ impl Rows {
 /// The delimiter that makes the most columns we know out of the header, then the one that makes the most columns.
 ///
 /// None when the header is not complete for each of them: a quote opens only at the start of a cell, so where the
-/// header ends depends on the delimiter.
+/// header ends depends on the delimiter. A report is as we wrote it, whatever the headings of the upload hold.
 fn choose_delimiter(text: &str, last: bool) -> Option<Delimiter> {
+    if text.split(',').take(REPORT.len()).eq(REPORT) {
+        return Some(Delimiter::Comma);
+    }
     let sample = text.as_bytes().get(..MAX_HEADER).unwrap_or(text.as_bytes());
     let mut best = (Delimiter::Comma, (0, false, 0));
     for delimiter in Delimiter::ALL {
@@ -185,7 +190,7 @@ fn choose_delimiter(text: &str, last: bool) -> Option<Delimiter> {
         }
         let known = cells
             .iter()
-            .filter(|heading| Column::from_heading(heading).is_some())
+            .filter(|heading| Column::from_heading(formula::restore(heading)).is_some())
             .count();
         let score = (known, complete, cells.len());
         if score > best.1 {
@@ -390,7 +395,7 @@ mod tests {
         let (rows, _) =
             read("External ID,Email,Last Name\n T-1 \n\u{A0}T-2,  ,\" Lee \"\n").unwrap();
         assert_eq!(users(&rows), [(2, "T-1", "", ""), (3, "T-2", "", "Lee")]);
-        assert_eq!(rows[0].originals().collect::<Vec<_>>(), [" T-1 ", "", ""]);
+        assert_eq!(rows[0].originals().collect::<Vec<_>>(), [" T-1 "]);
         assert!(rows.iter().all(|row| row.damage.is_empty()));
     }
 
@@ -469,6 +474,18 @@ mod tests {
             error(format!("External ID,{padding},\0\n")),
             FileError::NotCsv(Foreign::Binary)
         );
+    }
+
+    #[test]
+    fn a_nul_in_a_marked_file_is_damage_of_its_row() {
+        for file in [
+            b"\xEF\xBB\xBFExternal ID\nT-\0 1\nT-2\n".to_vec(),
+            utf16("\u{FEFF}External ID\nT-\0 1\nT-2\n", u16::to_le_bytes),
+        ] {
+            let (rows, _) = read(file).unwrap();
+            assert_eq!(rows[0].damage, [Damage::NulCharacter]);
+            assert_eq!(rows[1].damage, []);
+        }
     }
 
     #[test]

@@ -37,12 +37,13 @@ impl Row {
         Some(formula::restore(cell).trim()).filter(|value| !value.is_empty())
     }
 
-    /// The cells as they stand in the file, a blank one for each that is absent, without those of our own reports.
+    /// The cells as they stand in the file, without those of our own reports. None is made up for a column that the row
+    /// lacks: of a wide header and short rows a plan would become hundreds of times as large as the upload.
     pub fn originals(&self) -> impl Iterator<Item = &str> {
-        let width = self.header.width().max(self.cells.len());
-        (0..width)
-            .filter(|place| self.header.is_original(*place))
-            .map(|place| self.cells.get(place).unwrap_or_default())
+        let cells = self.cells.iter().enumerate();
+        cells
+            .filter(|(place, _)| self.header.is_original(*place))
+            .map(|(_, cell)| cell)
     }
 
     /// The header of the file.

@@ -188,11 +188,25 @@ pub fn whole_number<'de, D: Deserializer<'de>>(parameter: D) -> Result<Option<u3
 /// # Errors
 /// When it is not the `next` of a page.
 pub fn cursor(text: &str) -> Result<String, Fault> {
+    cursor_within(text, 1_000)
+}
+
+/// Reads a `cursor` parameter of a list whose keys have at most so many bytes.
+///
+/// # Errors
+/// When it is not the `next` of a page.
+pub fn cursor_within(text: &str, most: usize) -> Result<String, Fault> {
     let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).ok();
     let key = bytes
-        .filter(|bytes| bytes.len() <= 1_000)
+        .filter(|bytes| bytes.len() <= most)
         .and_then(|bytes| String::from_utf8(bytes).ok());
-    key.ok_or_else(|| Fault::new("invalid_cursor", "is not the `next` of a page"))
+    key.ok_or_else(invalid_cursor)
+}
+
+/// That a `cursor` is none of ours.
+#[must_use]
+pub fn invalid_cursor() -> Fault {
+    Fault::new("invalid_cursor", "is not the `next` of a page")
 }
 
 /// What a page says of where the next one begins, for [`cursor`] to read.

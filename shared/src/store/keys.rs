@@ -288,11 +288,9 @@ fn spread(id: &str) -> u16 {
 /// Reads back which user stands at a key of [`BY_EXPIRY`].
 #[must_use]
 pub fn read_expiry(key: &str) -> Option<(TenantId, UserId)> {
-    let mut parts = key.split('#').skip(1);
-    Some((
-        TenantId::parse(parts.next()?).ok()?,
-        UserId::parse(parts.next()?).ok()?,
-    ))
+    let (_, stands) = key.split_once('#')?;
+    let (tenant, user) = stands.split_once('#')?;
+    Some((TenantId::parse(tenant).ok()?, UserId::parse(user).ok()?))
 }
 
 /// The person behind an e-mail address.
@@ -376,12 +374,10 @@ pub fn read_chunk(pk: &str) -> Option<(TenantId, ImportId, PlanId, u32)> {
     let mut parts = pk.strip_prefix("C#")?.split('#');
     let tenant = TenantId::parse(parts.next()?).ok()?;
     let import = ImportId::parse(parts.next()?).ok()?;
-    Some((
-        tenant,
-        import,
-        PlanId::parse(parts.next()?).ok()?,
-        parts.next()?.parse().ok()?,
-    ))
+    let plan = PlanId::parse(parts.next()?).ok()?;
+    let number = parts.next()?.parse().ok()?;
+    let written = chunk(&tenant, &import, &plan, number);
+    (written.pk == pk).then_some((tenant, import, plan, number))
 }
 
 /// What the overview knows.
@@ -430,9 +426,9 @@ pub fn audit(tenant: &TenantId, at: Timestamp, id: impl Display) -> Key {
 /// When the entry at a key of the audit trail was made, or a seal ends.
 #[must_use]
 pub fn read_time(key: &str) -> Option<Timestamp> {
-    key.get(..sortable(Timestamp::UNIX_EPOCH).len())?
-        .parse()
-        .ok()
+    let text = key.get(..sortable(Timestamp::UNIX_EPOCH).len())?;
+    let at = text.parse().ok()?;
+    (sortable(at) == text).then_some(at)
 }
 
 /// A month of the audit trail: a partition.

@@ -8,6 +8,7 @@
 )]
 
 mod failures;
+mod hostile;
 mod metrics;
 mod traces;
 
