@@ -35,6 +35,9 @@ impl Write for Written {
 
 impl Output {
     /// Captures the output of functions whose `LOG` is this.
+    ///
+    /// # Panics
+    /// When that is no filter.
     #[must_use]
     pub fn captured(log: &str) -> Self {
         LazyLock::force(&ANOTHER);
