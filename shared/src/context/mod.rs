@@ -60,6 +60,7 @@ impl Context {
             clients.ses,
             config.sender.clone(),
             config.configuration_set.clone(),
+            config.mail_turn,
         );
         let files = Files::new(clients.s3, config.bucket.clone());
         let signer = match &config.signing_secret {
