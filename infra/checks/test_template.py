@@ -50,6 +50,26 @@ def test_a_parameter_without_a_guard_is_found():
     assert problems == ["Memory does not say what it is", "Memory takes anything"]
 
 
+@pytest.mark.parametrize(
+    ("parameter", "limits"),
+    [
+        ("MailConcurrency", {"MaxValue": 51}),
+        ("MailRate", {"Default": 16}),
+    ],
+)
+def test_mail_workers_who_are_too_many_or_too_few_are_found(parameter, limits):
+    faulty = copy.deepcopy(DOCUMENT)
+    faulty["Parameters"][parameter] |= limits
+    assert list(CHECKS["mail_workers_share_the_rate_and_end_in_time"](Template(faulty)))
+
+
+def test_a_rule_that_lets_many_workers_share_a_low_rate_is_found():
+    faulty = copy.deepcopy(DOCUMENT)
+    rule = faulty["Rules"]["FewWorkersShareALowRate"]
+    rule["RuleCondition"]["Fn::Contains"][0].remove("9")
+    assert list(CHECKS["mail_workers_share_the_rate_and_end_in_time"](Template(faulty)))
+
+
 def properties(resources: dict, name: str) -> dict:
     return resources[name]["Properties"]
 
@@ -191,6 +211,21 @@ def a_batch_that_fails_as_a_whole(resources):
 @fault("batches_report_their_failed_items")
 def as_many_mail_workers_as_there_are_mails(resources):
     del properties(resources, "SendMailWork")["ScalingConfig"]
+
+
+@fault("mail_workers_share_the_rate_and_end_in_time")
+def a_mail_worker_that_knows_no_rate(resources):
+    del properties(resources, "SendMail")["Environment"]["Variables"]["MAIL_RATE"]
+
+
+@fault("mail_workers_share_the_rate_and_end_in_time")
+def more_mail_workers_than_they_know_of(resources):
+    properties(resources, "SendMailWork")["ScalingConfig"]["MaximumConcurrency"] = {"Ref": "ImportConcurrency"}
+
+
+@fault("mail_workers_share_the_rate_and_end_in_time")
+def batches_of_mails_that_take_longer_than_the_function_may(resources):
+    properties(resources, "SendMailWork")["BatchSize"] = 11
 
 
 @fault("queues_have_dead_letters_and_these_an_alarm")

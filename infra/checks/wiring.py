@@ -201,6 +201,36 @@ def batches_report_their_failed_items(template: Template):
             yield f"how many {function} run at once is no parameter"
 
 
+def longest_turn(document: dict) -> float:
+    """How many seconds a mail may occupy its worker, by what the parameters may be."""
+    rates, workers = document["Parameters"]["MailRate"], document["Parameters"]["MailConcurrency"]
+    rule = document["Rules"]["FewWorkersShareALowRate"]
+    low, few = ({int(value) for value in one["Fn::Contains"][0]} for one in (rule["RuleCondition"], rule["Assertions"][0]["Assert"]))
+    free = min(rate for rate in range(rates["MinValue"], rates["MaxValue"] + 1) if rate not in low)
+    return max(max(few) / min(low), workers["MaxValue"] / free)
+
+
+@check
+def mail_workers_share_the_rate_and_end_in_time(template: Template):
+    worker = template.of("AWS::Lambda::Function")["SendMail"]
+    (mapping,) = (
+        mapping
+        for mapping in template.of("AWS::Lambda::EventSourceMapping").values()
+        if "SendMail" in named(mapping["FunctionName"])
+    )
+    shared = {"MAIL_RATE": {"Ref": "MailRate"}, "MAIL_CONCURRENCY": mapping.get("ScalingConfig", {}).get("MaximumConcurrency")}
+    for name, value in shared.items():
+        if worker["Environment"]["Variables"].get(name) != value:
+            yield f"SendMail does not know its share: {name}"
+    # The last mail of a batch begins with the last turn, and has that and these ten seconds.
+    batch = mapping["BatchSize"] * longest_turn(template.document)
+    if batch + 10 > worker["Timeout"]:
+        yield f"a batch of mails may take {batch} s"
+    defaults = [template.document["Parameters"][name]["Default"] for name in ("MailRate", "MailConcurrency")]
+    if defaults[0] > 3 * defaults[1]:
+        yield "more mails a second are asked of a worker than it has time for"
+
+
 @check
 def queues_have_dead_letters_and_these_an_alarm(template: Template):
     queues = template.of("AWS::SQS::Queue")

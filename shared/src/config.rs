@@ -1,6 +1,7 @@
 //! The configuration of a function; the only place that reads the environment.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use aws_sdk_dynamodb::config::Credentials;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -16,6 +17,8 @@ pub struct Config {
     pub sender: String,
     /// The SES configuration set, for delivery events.
     pub configuration_set: Option<String>,
+    /// How long a mail occupies a worker, so that all of them together keep to the rate at which SES takes mails.
+    pub mail_turn: Duration,
     /// Where people's links lead, without a slash at the end.
     pub base_url: String,
     /// The secret from which keys are derived; only for functions that sign.
@@ -81,6 +84,7 @@ impl Config {
             bucket: required("BUCKET")?,
             sender: required("SENDER")?,
             configuration_set: optional("CONFIGURATION_SET"),
+            mail_turn: mail_turn(optional),
             base_url: required("BASE_URL")?.trim_end_matches('/').to_owned(),
             signing_secret: optional("SIGNING_SECRET_ARN"),
             edge_secret: optional("EDGE_SECRET"),
@@ -88,6 +92,16 @@ impl Config {
             aws: Aws::from_env()?,
         })
     }
+}
+
+/// A mail worker's turn: as many workers as `MAIL_CONCURRENCY` says share the `MAIL_RATE`, in mails a second. None, where
+/// `variable` does not know of both: only the function that sends mails is told.
+#[must_use]
+pub fn mail_turn(variable: impl Fn(&'static str) -> Option<String>) -> Duration {
+    let number = |name| variable(name)?.parse::<u32>().ok();
+    let turn = number("MAIL_CONCURRENCY").zip(number("MAIL_RATE"));
+    turn.and_then(|(workers, rate)| Duration::from_secs(workers.into()).checked_div(rate))
+        .unwrap_or_default()
 }
 
 /// The filter of the logs, `info` unless the variable `LOG` says otherwise, in words that can be read.
@@ -113,4 +127,22 @@ fn optional(name: &'static str) -> Option<String> {
 
 fn required(name: &'static str) -> Result<String, Missing> {
     optional(name).ok_or(Missing(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mail_workers_share_the_rate() {
+        let turn = |workers: &str, rate: &str| {
+            let set = [("MAIL_CONCURRENCY", workers), ("MAIL_RATE", rate)];
+            let variable = |name| set.into_iter().find(|(set, _)| *set == name);
+            mail_turn(|name| variable(name).map(|(_, value)| value.to_owned()))
+        };
+        assert_eq!(turn("5", "20"), Duration::from_millis(250));
+        assert_eq!(turn("2", "1"), Duration::from_secs(2));
+        assert_eq!(turn("", "0"), Duration::ZERO);
+        assert_eq!(turn("5", "0"), Duration::ZERO);
+    }
 }

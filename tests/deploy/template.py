@@ -91,10 +91,15 @@ def _sender(template: dict) -> dict:
 
 
 def _numbers(template: dict) -> dict:
-    """ministack takes a parameter that is a number as text, and stumbles over it; AWS reads it."""
+    """ministack takes a parameter that is a number as text, and stumbles over it; AWS reads it. Variables of functions are
+    text on both."""
     parameters = template["Parameters"].items()
     numbers = {name: one["Default"] for name, one in parameters if one["Type"] == "Number" and "Default" in one}
-    return _replaced(template, lambda part: numbers.get(part.get("Ref")))
+    template = _replaced(template, lambda part: numbers.get(part.get("Ref")))
+    for resource in template["Resources"].values():
+        variables = resource.get("Properties", {}).get("Environment", {}).get("Variables", {})
+        variables |= {name: str(value) for name, value in variables.items() if isinstance(value, int)}
+    return template
 
 
 def _secrets(template: dict) -> dict:

@@ -33,9 +33,14 @@ async fn handle(ctx: &Context, message: String) -> Result<(), Internal> {
         return Ok(());
     };
     lambda::concerns(&mail.tenant, Some(&mail.user));
-    let Some(addressed) = Addressed::read(ctx, &mail).await? else {
-        return Ok(ctx.store.mail_given_up(&mail, MOOT).await?);
-    };
+    match Addressed::read(ctx, &mail).await? {
+        Some(addressed) => ctx.mailer.in_turn(deliver(ctx, mail, addressed)).await,
+        None => Ok(ctx.store.mail_given_up(&mail, MOOT).await?),
+    }
+}
+
+/// Sends the mail now, if it is still to be sent: whatever time it gives its link begins here.
+async fn deliver(ctx: &Context, mail: Mail, addressed: Addressed) -> Result<(), Internal> {
     let now = ctx.clock.now();
     let expires_at = link_end(now, addressed.link_hours(&mail));
     match take(ctx, &mail, now, expires_at).await? {

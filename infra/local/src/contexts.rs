@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use muster_shared::clock::Clock;
-use muster_shared::config::{Aws, Config};
+use muster_shared::config::{self, Aws, Config};
 use muster_shared::context::Context;
 
 use crate::iam::credentials;
@@ -68,6 +68,7 @@ pub fn config(function: &Function, endpoints: &Aws, meter: bool) -> Result<Confi
         bucket: required("BUCKET")?,
         sender: required("SENDER")?,
         configuration_set: optional("CONFIGURATION_SET"),
+        mail_turn: config::mail_turn(optional),
         base_url: required("BASE_URL")?,
         signing_secret: optional("SIGNING_SECRET_ARN"),
         // Nothing stands in front of the local gateway: it sees for itself where requests come from.

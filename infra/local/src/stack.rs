@@ -36,6 +36,8 @@ use crate::stream::{Stream, StreamError, Wiring};
 use crate::template::{DEPLOYED, Template};
 
 const SENDER: &str = "no-reply@muster.example";
+/// Mails a second that workers let the local SES have, which takes any number: the most that the template allows.
+const MAIL_RATE: u32 = 10_000;
 /// How long open requests may take when the stack stops.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -183,7 +185,11 @@ pub async fn start(options: Options, code: &[&'static Function]) -> Result<Stack
     let (listener, url) = listen(options.listen).await?;
     let clock = options.clock.clone();
     let data = DataDir::open(options.data.as_deref())?;
-    let mut parameters = BTreeMap::from([("BaseUrl", url.clone()), ("Sender", SENDER.to_owned())]);
+    let mut parameters = BTreeMap::from([
+        ("BaseUrl", url.clone()),
+        ("Sender", SENDER.to_owned()),
+        ("MailRate", MAIL_RATE.to_string()),
+    ]);
     if let Some(spawn) = &options.spawn {
         parameters.insert("LogFilter", spawn.log.clone());
     }

@@ -326,8 +326,9 @@ fn read_function(source: &CloudFormation, resource: &Resource) -> Result<Functio
     let globals: FunctionGlobals =
         typed(source, source.globals.get("Function").unwrap_or(&json!({})))?;
     let properties: FunctionProperties = typed(source, &resource.properties)?;
-    let mut environment = globals.environment.variables;
-    environment.extend(properties.environment.variables);
+    let environment = [globals.environment, properties.environment];
+    let environment = environment.into_iter().flat_map(|one| one.variables);
+    let environment = environment.map(|(name, value)| (name, value.into()));
     let name = properties
         .code_uri
         .rsplit('/')
@@ -340,7 +341,7 @@ fn read_function(source: &CloudFormation, resource: &Resource) -> Result<Functio
         name,
         timeout,
         memory: memory.unwrap_or(128),
-        environment,
+        environment: environment.collect(),
         policy: Policy::parse(properties.policies)?,
         ..Function::default()
     };
@@ -509,7 +510,24 @@ struct FunctionProperties {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase")]
 struct Environment {
-    variables: BTreeMap<String, String>,
+    variables: BTreeMap<String, Variable>,
+}
+
+/// A variable's value: a process gets text, which a parameter need not be.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Variable {
+    Text(String),
+    Number(serde_json::Number),
+}
+
+impl From<Variable> for String {
+    fn from(variable: Variable) -> Self {
+        match variable {
+            Variable::Text(text) => text,
+            Variable::Number(number) => number.to_string(),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -707,6 +725,7 @@ mod tests {
                 .contains_key("SIGNING_SECRET_ARN")
         );
         assert_eq!(mail.environment["BASE_URL"], "http://127.0.0.1:7070");
+        assert_eq!(mail.environment["MAIL_CONCURRENCY"], "5");
         assert_eq!(
             template.functions["expire-invitations"].schedules[0].every,
             Duration::from_mins(5)

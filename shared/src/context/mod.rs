@@ -106,6 +106,7 @@ impl Context {
                 client!(aws_sdk_sesv2, aws, self.http, aws.ses),
                 self.config.sender.clone(),
                 self.config.configuration_set.clone(),
+                self.config.mail_turn,
             )
         })
     }

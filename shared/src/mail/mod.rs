@@ -3,8 +3,11 @@
 mod clean;
 mod language;
 mod letter;
+pub mod pace;
 mod page;
 mod render;
+
+use std::time::{Duration, Instant};
 
 use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::error::{BuildError, ProvideErrorMetadata, SdkError};
@@ -17,14 +20,16 @@ pub use letter::{
     AppLink, EmailChangeConfirm, EmailChangeNotice, EmailChanged, Invitation, Letter,
     PasswordChanged, PasswordReset, Product,
 };
+use pace::Pace;
 pub use render::{RenderError, Rendered};
 
 /// Sends mails through SES.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Mailer {
     client: Client,
     sender: String,
     configuration_set: Option<String>,
+    pace: Pace,
 }
 
 /// Why SES did not take a mail.
@@ -47,14 +52,26 @@ pub enum SendError {
 }
 
 impl Mailer {
-    /// A mailer that sends as `sender`; the configuration set, if any, brings delivery, bounce and complaint events.
+    /// A mailer that sends as `sender`, a mail in each `turn`; the configuration set, if any, brings delivery, bounce and
+    /// complaint events.
     #[must_use]
-    pub fn new(client: Client, sender: String, configuration_set: Option<String>) -> Self {
+    pub fn new(
+        client: Client,
+        sender: String,
+        configuration_set: Option<String>,
+        turn: Duration,
+    ) -> Self {
         Self {
             client,
             sender,
             configuration_set,
+            pace: Pace::new(turn, Instant::now()),
         }
+    }
+
+    /// Does what sending a mail takes, from the moment on that the rate allows it.
+    pub async fn in_turn<T>(&self, work: impl Future<Output = T>) -> T {
+        self.pace.keep(work).await
     }
 
     /// Sends one mail and returns SES's id of it.
@@ -166,7 +183,12 @@ mod tests {
         let sender = "Muster <no-reply@muster.example>".to_owned();
         let configuration_set = Some("muster".to_owned());
         (
-            Mailer::new(Client::from_conf(config), sender, configuration_set),
+            Mailer::new(
+                Client::from_conf(config),
+                sender,
+                configuration_set,
+                Duration::ZERO,
+            ),
             request,
         )
     }

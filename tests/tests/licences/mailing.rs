@@ -6,9 +6,12 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use muster_local::functions::ALL;
+use muster_shared::clock::Clock;
+use muster_shared::config::Config;
 use muster_shared::context::Context;
 use muster_shared::error::Internal;
 use muster_shared::lambda::{Function, Invocation, LambdaEvent};
@@ -195,6 +198,60 @@ async fn the_life_of_a_link_counts_from_the_sending_and_not_from_the_asking() {
     assert_eq!(link_state(&world, &token).await, "valid");
     world.wait(SignedDuration::from_secs(1)).await;
     assert_eq!(link_state(&world, &token).await, "expired");
+}
+
+/// A batch of one message, of a mail in the table.
+fn batch(pk: &str) -> LambdaEvent<Value> {
+    let keys = json!({ "PK": { "S": pk }, "SK": { "S": "MAIL" } });
+    let body = json!({ "dynamodb": { "Keys": keys } }).to_string();
+    let batch = json!({ "Records": [{ "messageId": "1", "body": body }] });
+    LambdaEvent::new(batch, Invocation::default())
+}
+
+#[tokio::test]
+async fn mails_take_turns_and_the_life_of_a_link_does_not_count_the_wait_for_its_turn() {
+    const TURN: Duration = Duration::from_millis(250);
+    let (world, office) = world_with_office!();
+    let company = company(&world, office).await;
+    let users = [
+        invite_ada(&company).await,
+        company
+            .owner
+            .add(json!({ "email": "bo@drivers.example", "invite": true }))
+            .await,
+    ];
+    let mails = world.table(|pk, _| pk.starts_with("M#"));
+    let waiting = mails
+        .iter()
+        .filter(|(_, mail)| mail.get("outbox").is_some());
+    let waiting: Vec<_> = waiting.map(|((pk, _), _)| batch(pk)).collect();
+    assert_eq!(waiting.len(), 2);
+    let config = Config {
+        mail_turn: TURN,
+        ..world.stack.context("send-mail").unwrap().config.clone()
+    };
+    let worker = Context::connect(config, Clock::System).await.unwrap();
+    let worker = Arc::new(worker);
+    let sent = waiting
+        .into_iter()
+        .map(|batch| send_mail::FUNCTION.invoke(&worker, batch));
+    for sent in futures::future::join_all(sent).await {
+        assert_eq!(sent.unwrap()["batchItemFailures"], json!([]));
+    }
+    let mut times = Vec::new();
+    for user in &users {
+        let invitation = &company.owner.show(user).await["invitation"];
+        let time = |field: &str| invitation[field].as_str().unwrap().parse::<Timestamp>();
+        let (sent, end) = (time("sent_at").unwrap(), time("expires_at").unwrap());
+        assert_eq!(end.duration_since(sent), SignedDuration::from_hours(24));
+        times.push(sent);
+    }
+    times.sort();
+    let apart = times[1].duration_since(times[0]);
+    // The clock tells whole milliseconds.
+    let turn = SignedDuration::try_from(TURN - Duration::from_millis(1)).unwrap();
+    assert!(apart >= turn, "{apart}");
+    office.let_through(2).await;
 }
 
 #[tokio::test]
