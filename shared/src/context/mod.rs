@@ -3,13 +3,17 @@
 pub mod keys;
 pub mod verification;
 
-use aws_config::{BehaviorVersion, Region};
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Local};
 use crate::files::Files;
 use crate::mail::Mailer;
 use crate::store::{Store, StoreError};
@@ -124,20 +128,30 @@ struct Clients {
     secrets: aws_sdk_secretsmanager::Client,
 }
 
+/// How long the table, and the secret, may take to answer. A connection that died without a word must not use up a request's 10 s:
+/// after this the client tries again on another one.
+const ATTEMPT: Duration = Duration::from_millis(2_500);
+/// How long they may take with all attempts, so that whoever waits is told by the function and not by its end.
+const ALL_ATTEMPTS: Duration = Duration::from_secs(8);
+/// How long SES may take. Only workers wait for it, and a mail whose sending was given up may be sent twice.
+const MAIL_ATTEMPT: Duration = Duration::from_secs(10);
+/// How long S3 may take for one part of a file, or until it begins to send one.
+const FILE_ATTEMPT: Duration = Duration::from_secs(30);
+/// How long a client of the stand-ins rests at first before it tries again: there nobody gains from a longer rest.
+const LOCAL_REST: Duration = Duration::from_millis(10);
+
 impl Clients {
     async fn new(config: &Config) -> Self {
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
             .build_https();
         let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
+        let patience = TimeoutConfig::builder()
+            .operation_attempt_timeout(ATTEMPT)
+            .operation_timeout(ALL_ATTEMPTS);
+        let loader = loader.timeout_config(patience.build());
         let Some(local) = &config.local else {
-            let sdk = loader.load().await;
-            return Self {
-                dynamodb: aws_sdk_dynamodb::Client::new(&sdk),
-                s3: aws_sdk_s3::Client::new(&sdk),
-                ses: aws_sdk_sesv2::Client::new(&sdk),
-                secrets: aws_sdk_secretsmanager::Client::new(&sdk),
-            };
+            return Self::of(&loader.load().await, None);
         };
         let credentials =
             Credentials::new(&local.access_key, &local.secret_key, None, None, "local");
@@ -145,29 +159,34 @@ impl Clients {
         let sdk = loader
             .region(Region::from_static("us-east-1"))
             .credentials_provider(credentials)
+            .retry_config(RetryConfig::standard().with_initial_backoff(LOCAL_REST))
             .load()
             .await;
+        Self::of(&sdk, Some(local))
+    }
+
+    fn of(sdk: &SdkConfig, local: Option<&Local>) -> Self {
+        let patience = |attempt| {
+            let patience = TimeoutConfig::builder().operation_attempt_timeout(attempt);
+            patience.disable_operation_timeout().build()
+        };
+        let mut dynamodb = aws_sdk_dynamodb::config::Builder::from(sdk);
+        let mut s3 =
+            aws_sdk_s3::config::Builder::from(sdk).timeout_config(patience(FILE_ATTEMPT));
+        let mut ses =
+            aws_sdk_sesv2::config::Builder::from(sdk).timeout_config(patience(MAIL_ATTEMPT));
+        let mut secrets = aws_sdk_secretsmanager::config::Builder::from(sdk);
+        if let Some(local) = local {
+            dynamodb = dynamodb.endpoint_url(&local.dynamodb);
+            s3 = s3.endpoint_url(&local.s3);
+            ses = ses.endpoint_url(&local.ses);
+            secrets = secrets.endpoint_url(&local.secrets);
+        }
         Self {
-            dynamodb: aws_sdk_dynamodb::Client::from_conf(
-                aws_sdk_dynamodb::config::Builder::from(&sdk)
-                    .endpoint_url(&local.dynamodb)
-                    .build(),
-            ),
-            s3: aws_sdk_s3::Client::from_conf(
-                aws_sdk_s3::config::Builder::from(&sdk)
-                    .endpoint_url(&local.s3)
-                    .build(),
-            ),
-            ses: aws_sdk_sesv2::Client::from_conf(
-                aws_sdk_sesv2::config::Builder::from(&sdk)
-                    .endpoint_url(&local.ses)
-                    .build(),
-            ),
-            secrets: aws_sdk_secretsmanager::Client::from_conf(
-                aws_sdk_secretsmanager::config::Builder::from(&sdk)
-                    .endpoint_url(&local.secrets)
-                    .build(),
-            ),
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
+            s3: aws_sdk_s3::Client::from_conf(s3.build()),
+            ses: aws_sdk_sesv2::Client::from_conf(ses.build()),
+            secrets: aws_sdk_secretsmanager::Client::from_conf(secrets.build()),
         }
     }
 }
