@@ -171,8 +171,7 @@ impl Clients {
             patience.disable_operation_timeout().build()
         };
         let mut dynamodb = aws_sdk_dynamodb::config::Builder::from(sdk);
-        let mut s3 =
-            aws_sdk_s3::config::Builder::from(sdk).timeout_config(patience(FILE_ATTEMPT));
+        let mut s3 = aws_sdk_s3::config::Builder::from(sdk).timeout_config(patience(FILE_ATTEMPT));
         let mut ses =
             aws_sdk_sesv2::config::Builder::from(sdk).timeout_config(patience(MAIL_ATTEMPT));
         let mut secrets = aws_sdk_secretsmanager::config::Builder::from(sdk);
