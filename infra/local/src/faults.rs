@@ -28,6 +28,8 @@ pub enum Fault {
     LostBefore,
     /// Nobody answers, though it is done.
     LostAfter,
+    /// Nobody answers, and the connection does not end either: the client finds out by its own patience.
+    Hung,
     /// The function's process dies before anything is done.
     KilledBefore,
     /// The function's process dies when it is done.
@@ -229,10 +231,7 @@ async fn strike(
     let operation = operation(request.method(), request.uri(), headers);
     let name = header(headers, "amz-sdk-invocation-id").to_owned();
     let fault = (faults.state()).attempt(&function, service, operation, &name);
-    if matches!(
-        fault,
-        None | Some(Fault::LostAfter | Fault::KilledAfter)
-    ) {
+    if matches!(fault, None | Some(Fault::LostAfter | Fault::KilledAfter)) {
         let answer = next.run(request).await;
         if fault.is_none() {
             return answer;
@@ -240,6 +239,7 @@ async fn strike(
     }
     match fault {
         None | Some(Fault::Refused | Fault::LostBefore | Fault::LostAfter) => silence(),
+        Some(Fault::Hung) => std::future::pending().await,
         Some(Fault::Throttled) => throttled(service),
         Some(Fault::Broken) => broken(service),
         Some(Fault::KilledBefore | Fault::KilledAfter) => {

@@ -12,6 +12,8 @@ use muster_shared::clock::Clock;
 use muster_tests::world::{Actor, Company, PASSWORD, Table, World, text};
 use serde_json::{Value, json};
 
+use super::outcome::Names;
+
 /// A world that can be put back to how it was when it had been prepared.
 pub struct Scene {
     /// The world.
@@ -21,6 +23,8 @@ pub struct Scene {
     /// Names of what scenarios speak of: ids, tokens, versions.
     pub things: BTreeMap<String, String>,
     table: Table,
+    /// The long words that the scene begins with.
+    pub names: Names,
     files: BTreeMap<PathBuf, Vec<u8>>,
     mails: usize,
     now: Timestamp,
@@ -40,8 +44,12 @@ impl Scene {
         let world = World::with(options).await;
         let things = prepare(&world).await;
         world.stack.settled().await;
+        // No moment of the preparation is that of what is done then.
+        world.wait(SignedDuration::from_secs(1)).await;
+        let table = world.table(|_, _| true);
         Self {
-            table: world.table(|_, _| true),
+            names: Names::of(&table),
+            table,
             files: files(&data.path().join("s3")),
             mails: world.stack.inbox().all().len(),
             now: world.stack.clock().now(),
@@ -282,7 +290,9 @@ async fn active(things: &mut Things<'_>) {
     let token = link(things.world, "gus@colleagues.example", "reset").await;
     things.name("gus's reset", token);
     let change = format!("/v1/users/{}/email", things.named["hal"]);
-    things.post(&change, json!({ "email": "hal@new.example" })).await;
+    things
+        .post(&change, json!({ "email": "hal@new.example" }))
+        .await;
     let token = link(things.world, "hal@new.example", "email").await;
     things.name("hal's change", token);
     let token = link(things.world, "hal@colleagues.example", "email").await;
