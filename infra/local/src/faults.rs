@@ -330,3 +330,54 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     let value = headers.get(name).and_then(|value| value.to_str().ok());
     value.unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn planned(fault: Fault, lasting: Lasting) -> Planned {
+        let call = Call {
+            function: "invite".to_owned(),
+            operation: "GetItem".to_owned(),
+            number: 1,
+        };
+        Planned {
+            call,
+            fault,
+            lasting,
+        }
+    }
+
+    /// What becomes of the attempts with these names.
+    fn attempts(faults: &Faults, names: &[&str]) -> Vec<Option<Fault>> {
+        let mut course = faults.state();
+        let attempt = |name: &&str| {
+            let operation = "GetItem".to_owned();
+            course.attempt("invite", Service::Dynamo, operation, name)
+        };
+        names.iter().map(attempt).collect()
+    }
+
+    #[test]
+    fn all_attempts_at_a_call_are_one_call_and_a_fault_strikes_the_first_or_all() {
+        let (faults, struck) = (Faults::default(), Some(Fault::Broken));
+        faults.plan(&[planned(Fault::Broken, Lasting::Once)]);
+        let names = ["a", "b", "b", "c"];
+        assert_eq!(attempts(&faults, &names), [None, struck, None, None]);
+        assert_eq!((faults.calls().len(), faults.struck().len()), (3, 1));
+        faults.plan(&[planned(Fault::Broken, Lasting::Throughout)]);
+        assert_eq!(attempts(&faults, &names), [None, struck, struck, None]);
+        assert_eq!((faults.calls().len(), faults.struck().len()), (3, 1));
+    }
+
+    #[test]
+    fn a_service_that_cannot_be_reached_is_there_again_for_the_next_invocation() {
+        let (faults, out) = (Faults::default(), Some(Fault::Refused));
+        faults.plan(&[planned(Fault::Refused, Lasting::Throughout)]);
+        assert_eq!(attempts(&faults, &["a", "b", "c"]), [None, out, out]);
+        faults.over("resend");
+        assert_eq!(attempts(&faults, &["d"]), [out]);
+        faults.over("invite");
+        assert_eq!(attempts(&faults, &["e"]), [None]);
+    }
+}

@@ -123,10 +123,6 @@ impl Store {
         if found.hash != hash {
             return Ok(Claim::Reused);
         }
-        // Nobody else has this seed: it was claimed just now, only the client heard nothing of it and tried again.
-        if found.seed == request.seed {
-            return Ok(Claim::Ours(seed));
-        }
         if let (Some(status), Some(body)) = (found.status, found.body) {
             return Ok(Claim::Answered(Answer {
                 status,

@@ -117,7 +117,7 @@ async fn try_all(
     };
     futures::future::join_all((0..AT_ONCE).map(|_| worker())).await;
     let found = found.into_inner().unwrap();
-    println!(
+    eprintln!(
         "{} calls, {} cases, {} wrong, {} s",
         found.calls,
         found.cases,
@@ -140,7 +140,7 @@ async fn case(
         found.cases += 1;
         found.cases
     };
-    let checked = number % CHECKED == 0 || whole(scenario.function) == Some(true);
+    let checked = number.is_multiple_of(CHECKED) || whole(scenario.function) == Some(true);
     let played = play(scene, scenario, planned, checked).await;
     let mut found = found.lock().unwrap();
     let why = match &played {

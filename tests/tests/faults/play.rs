@@ -69,9 +69,10 @@ async fn keeps_every_rule(scene: &Scene) -> Result<(), String> {
     let order = json!({ "units_per_second": 100_000, "overdue_minutes": 100_000 });
     let checked = scene.world.stack.invoke("check", order).await;
     let checked = checked.map_err(|error| format!("check: {error}"))?;
-    match checked["clean"] == true {
-        true => Ok(()),
-        false => Err(format!("a rule is broken: {}", checked["rules"])),
+    if checked["clean"] == true {
+        Ok(())
+    } else {
+        Err(format!("a rule is broken: {}", checked["rules"]))
     }
 }
 
