@@ -1,5 +1,5 @@
 # Everything that is done with Muster; `make run` and `make test` do all the set-up themselves.
-.PHONY: run functions console test lint test-console test-api test-deploy test-expressions e2e lighthouse screenshots check \
+.PHONY: run functions console test lint test-console test-api test-deploy test-expressions faults e2e lighthouse screenshots check \
 	fuzz test-fuzz deny check-infra permissions deploy undeploy requeue costs openapi bench bench-cold
 
 # What the console is built from, and what it is built into.
@@ -76,6 +76,10 @@ permissions:
 	cargo run --locked --profile ci --package muster-tests --bin permissions -- forget
 	INSTA_UPDATE=no cargo test --locked --profile ci --package muster-tests --no-fail-fast
 	cargo run --locked --profile ci --package muster-tests --bin permissions
+
+# Every call of every function going wrong in every way, of which `make test` tries a part; with ARGS, the calls of that function.
+faults:
+	FAULTS=$(or $(ARGS),all) cargo test --locked --profile ci --package muster-tests --test faults -- --nocapture
 
 lint:
 	cargo fmt --all --check

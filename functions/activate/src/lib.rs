@@ -20,7 +20,7 @@ use muster_shared::domain::user::User;
 use muster_shared::error::{ApiError, Internal, Problem};
 use muster_shared::http::guessing::{self, Guess};
 use muster_shared::http::views::AppLinkView;
-use muster_shared::http::{self, Request, Response};
+use muster_shared::http::{self, Once, Request, Response};
 use muster_shared::lambda::{self, Function, off_thread};
 use muster_shared::store::transaction::Transaction;
 use serde::{Deserialize, Serialize};
@@ -209,8 +209,8 @@ async fn accept(ctx: &Context, request: &Request) -> Result<Response, ApiError> 
     // Without the password: what is kept must not help to guess it.
     let username = form.username.clone().unwrap_or_default();
     let fingerprint = http::digest(&[form.token.as_bytes(), username.as_bytes()]);
-    http::once(ctx, &scope, request, &fingerprint, async |_| {
-        http::ok(&activate(ctx, form, followed, &http::source(ctx, request)).await?)
+    http::once(ctx, &scope, request, &fingerprint, async |once| {
+        activate(ctx, form, followed, &http::source(ctx, request), &once).await
     })
     .await
 }
@@ -223,7 +223,8 @@ async fn activate(
     form: AcceptInvitation,
     followed: Followed,
     source: &Source,
-) -> Result<InvitationAccepted, ApiError> {
+    once: &Once<'_>,
+) -> Result<Response, ApiError> {
     let token = form.token.clone();
     let (tenant, mut valid) = valid(followed)?;
     let credentials = match Credentials::of(ctx, form, &valid, &tenant, source).await {
@@ -236,12 +237,16 @@ async fn activate(
     };
     for _ in 0..TRIES {
         let apps = apps(ctx, &tenant, &valid.user).await?;
-        match commit(ctx, &tenant, &valid, &credentials).await? {
+        let answer = http::ok(&accepted(&tenant, &valid, &credentials, apps))?;
+        let keep = |transaction: &mut Transaction<'_, _>| {
+            once.keep(transaction, &answer, Hindrance::Moved)
+        };
+        match commit(ctx, &tenant, &valid, &credentials, keep).await? {
             None => {
                 if credentials.new {
                     guessing::learn_place(ctx, &credentials.person, source).await;
                 }
-                return Ok(accepted(&tenant, &valid, &credentials, apps));
+                return Ok(answer);
             }
             Some(Hindrance::UsernameTaken) => return Err(Refusal::UsernameTaken.into()),
             Some(Hindrance::Moved) => (_, valid) = self::valid(follow(ctx, &token).await?)?,
@@ -372,6 +377,7 @@ async fn commit(
     tenant: &Tenant,
     valid: &Valid,
     credentials: &Credentials,
+    keep: impl FnOnce(&mut Transaction<'_, Hindrance>),
 ) -> Result<Option<Hindrance>, ApiError> {
     let now = ctx.clock.now();
     let id = &tenant.id;
@@ -417,6 +423,7 @@ async fn commit(
         targets: vec![Target::changed(user, &active)],
     };
     transaction.audit(id, &entry)?;
+    keep(&mut transaction);
     let Err(failed) = transaction.commit().await? else {
         return Ok(None);
     };

@@ -48,14 +48,14 @@ pub async fn renew(ctx: &Context, request: &Request) -> Result<Response, ApiErro
     let link = super::verified(ctx, &token).await?.content;
     let scope = format!("renewal#{}#{}", link.tid, link.sub);
     let fingerprint = http::digest(&[token.as_bytes()]);
-    http::once(ctx, &scope, request, &fingerprint, async |seed| {
+    http::once(ctx, &scope, request, &fingerprint, async |once| {
         let now = ctx.clock.now();
         let source = http::source(ctx, request).subject("renewal");
         ctx.store.take(&source, FROM_A_SOURCE, now).await??;
         let user = Subject::of("renewal", &["user", link.tid.as_str(), link.sub.as_str()]);
         ctx.store.take(&user, OF_A_USER, now).await??;
         ctx.store
-            .renew_invitation(&link.tid, &link.sub, &seed, now)
+            .renew_invitation(&link.tid, &link.sub, &once.seed, now)
             .await?;
         http::accepted(&LinkRenewed {
             message: "If the invitation still stands, a new link is on its way.".to_owned(),

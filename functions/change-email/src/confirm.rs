@@ -18,7 +18,7 @@ use muster_shared::domain::throttle::Source;
 use muster_shared::domain::user::User;
 use muster_shared::error::{ApiError, Internal, Problem};
 use muster_shared::http::guessing::Guess;
-use muster_shared::http::{self, Request, Response};
+use muster_shared::http::{self, Once, Request, Response};
 use muster_shared::lambda::off_thread;
 use muster_shared::store::transaction::Transaction;
 use serde::{Deserialize, Serialize};
@@ -122,14 +122,14 @@ pub async fn confirm(ctx: &Context, request: &Request) -> Result<Response, ApiEr
     // Without the password: what is kept must not help to guess it.
     let parts = [&form.token, &form.code, &form.username].map(|part| part.as_deref().unwrap_or(""));
     let fingerprint = http::digest(&parts.map(str::as_bytes));
-    http::once(ctx, &scope, request, &fingerprint, async |_| {
+    http::once(ctx, &scope, request, &fingerprint, async |once| {
         let waiting = named.follow(ctx).await?;
         if let Some(code) = &form.code {
             check_code(ctx, &waiting, code).await?;
         }
         let plan = Plan::of(ctx, &waiting).await?;
         let person = person(ctx, &form, &waiting, &plan, &http::source(ctx, request)).await?;
-        carry_out(ctx, &named, person).await
+        carry_out(ctx, &named, person, &once).await
     })
     .await
 }
@@ -204,7 +204,7 @@ async fn void(ctx: &Context, waiting: &Waiting) -> Result<(), ApiError> {
         };
         let now = ctx.clock.now();
         let entry = link::entry("users.email.void", waiting, now);
-        if link::end(ctx, &waiting.tenant.id, &present, &entry, now).await? {
+        if link::end(ctx, &waiting.tenant.id, &present, &entry, now, |_| ()).await? {
             return Ok(());
         }
         user = ctx.store.user(&waiting.tenant.id, &present.id).await?;
@@ -268,15 +268,24 @@ enum Hindrance {
 }
 
 /// Uses the change up and makes the user that person; of two that try, one wins.
-async fn carry_out(ctx: &Context, named: &Named, person: Person) -> Result<Response, ApiError> {
+async fn carry_out(
+    ctx: &Context,
+    named: &Named,
+    person: Person,
+    once: &Once<'_>,
+) -> Result<Response, ApiError> {
+    let answer = http::ok(&EmailChangeConfirmed {
+        username: person.username.to_string(),
+        email: person.email.to_string(),
+    })?;
     for _ in 0..TRIES {
         let waiting = named.follow(ctx).await?;
         let plan = Plan::of(ctx, &waiting).await?;
-        let Some(failed) = commit(ctx, &waiting, &plan, &person).await? else {
-            return http::ok(&EmailChangeConfirmed {
-                username: person.username.to_string(),
-                email: person.email.to_string(),
-            });
+        let keep = |transaction: &mut Transaction<'_, _>| {
+            once.keep(transaction, &answer, Hindrance::Moved)
+        };
+        let Some(failed) = commit(ctx, &waiting, &plan, &person, keep).await? else {
+            return Ok(answer);
         };
         for hindrance in failed {
             if let Hindrance::Refused(refusal) = hindrance
@@ -294,6 +303,7 @@ async fn commit(
     waiting: &Waiting,
     plan: &Plan,
     person: &Person,
+    keep: impl FnOnce(&mut Transaction<'_, Hindrance>),
 ) -> Result<Option<Vec<Hindrance>>, ApiError> {
     let Waiting {
         link,
@@ -344,6 +354,7 @@ async fn commit(
     let mut entry = link::entry("users.email.change", waiting, now);
     entry.targets = vec![Target::changed(user, &after)];
     transaction.audit(id, &entry)?;
+    keep(&mut transaction);
     let done = transaction.commit().await?;
     Ok(done
         .err()

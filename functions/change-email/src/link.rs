@@ -243,18 +243,20 @@ pub async fn cancel(ctx: &Context, request: &Request) -> Result<Response, ApiErr
     }
     let fingerprint = http::digest(&[token.as_bytes()]);
     let scope = format!("email-cancel#{}", content.lnk);
-    http::once(ctx, &scope, request, &fingerprint, async |_| {
+    http::once(ctx, &scope, request, &fingerprint, async |once| {
         for _ in 0..TRIES {
             let link = Some((&content.nonce, expires_at));
             let followed = follow(ctx, &content.lnk, link, ChangeAction::Cancel).await?;
             let waiting = followed.waiting()?;
             let (tenant, user, now) = (&waiting.tenant.id, &waiting.user, ctx.clock.now());
             let entry = entry("users.email.cancel", &waiting, now);
-            if end(ctx, tenant, user, &entry, now).await? {
-                let email = user.email.as_ref().map(ToString::to_string);
-                return http::ok(&EmailChangeCancelled {
-                    email: email.unwrap_or_default(),
-                });
+            let email = user.email.as_ref().map(ToString::to_string);
+            let answer = http::ok(&EmailChangeCancelled {
+                email: email.unwrap_or_default(),
+            })?;
+            let keep = |transaction: &mut Transaction<'_, _>| once.keep(transaction, &answer, ());
+            if end(ctx, tenant, user, &entry, now, keep).await? {
+                return Ok(answer);
             }
         }
         Err(Refusal::Busy.into())
@@ -276,13 +278,14 @@ pub fn entry(operation: &str, waiting: &Waiting, now: Timestamp) -> Entry {
     }
 }
 
-/// Ends the change that waits, if one does; false if the user was changed meanwhile.
+/// Ends the change that waits, if one does, together with what `besides` adds; false if the user was changed meanwhile.
 pub async fn end(
     ctx: &Context,
     tenant: &TenantId,
     user: &User,
     entry: &Entry,
     now: Timestamp,
+    besides: impl FnOnce(&mut Transaction<'_, ()>),
 ) -> Result<bool, ApiError> {
     let Some(change) = &user.email_change else {
         return Ok(true);
@@ -294,5 +297,6 @@ pub async fn end(
         transaction.spend_link(&change.link, Spent::Revoked, ())?;
     }
     transaction.audit(tenant, entry)?;
+    besides(&mut transaction);
     Ok(transaction.commit().await?.is_ok())
 }

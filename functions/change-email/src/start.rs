@@ -137,7 +137,7 @@ pub async fn withdraw(ctx: &Context, request: &Request) -> Result<Response, ApiE
         let after = user.without_email_change(now);
         let target = vec![Target::changed(&user, &after)];
         let entry = caller.entry("users.email.cancel", "", target, now);
-        if super::link::end(ctx, &caller.tenant, &user, &entry, now).await? {
+        if super::link::end(ctx, &caller.tenant, &user, &entry, now, |_| ()).await? {
             return Ok(http::no_content());
         }
     }

@@ -61,14 +61,14 @@ pub async fn ask(ctx: &Context, request: &Request) -> Result<Response, ApiError>
     }
     let scope = format!("password-reset#{}", Login::typed(&login).subject().as_str());
     let fingerprint = http::fingerprint(request);
-    http::once(ctx, &scope, request, &fingerprint, async |seed| {
+    http::once(ctx, &scope, request, &fingerprint, async |once| {
         let now = ctx.clock.now();
         let source = http::source(ctx, request).subject("password-reset");
         ctx.store.take(&source, FROM_A_SOURCE, now).await??;
         let subject = Subject::of("password-reset", &[Login::typed(&login).subject().as_str()]);
         ctx.store.take(&subject, BY_A_LOGIN, now).await??;
         let asked = ResetAsked {
-            id: MailId::derive(&seed),
+            id: MailId::derive(&once.seed),
             login,
             at: now,
         };

@@ -15,7 +15,7 @@ use muster_shared::domain::refusal::Refusal;
 use muster_shared::domain::user::User;
 use muster_shared::error::{ApiError, Internal, Problem};
 use muster_shared::http::guessing::learn_place;
-use muster_shared::http::{self, Request, Response};
+use muster_shared::http::{self, Once, Request, Response};
 use muster_shared::lambda::off_thread;
 use muster_shared::store::transaction::Transaction;
 use serde::{Deserialize, Serialize};
@@ -141,15 +141,12 @@ pub async fn confirm(ctx: &Context, request: &Request) -> Result<Response, ApiEr
     // Without the password: what is kept must not help to guess it.
     let fingerprint = http::digest(&[token.as_bytes()]);
     let scope = format!("reset#{fingerprint}");
-    http::once(ctx, &scope, request, &fingerprint, async |seed| {
+    http::once(ctx, &scope, request, &fingerprint, async |once| {
         let (_, person) = valid(followed)?;
         let hash = hashed(password, &person).await?;
-        let person = set(ctx, &token, &hash, &seed).await?;
+        let (person, answer) = set(ctx, &token, &hash, &once).await?;
         learn_place(ctx, &person, &http::source(ctx, request)).await;
-        http::ok(&ResetConfirmed {
-            username: person.username.to_string(),
-            email: person.email.to_string(),
-        })
+        Ok(answer)
     })
     .await
 }
@@ -181,8 +178,9 @@ async fn set(
     ctx: &Context,
     token: &str,
     hash: &PasswordHash,
-    seed: &Seed,
-) -> Result<Person, ApiError> {
+    once: &Once<'_>,
+) -> Result<(Person, Response), ApiError> {
+    let seed = &once.seed;
     for _ in 0..TRIES {
         let (link, person) = valid(follow(ctx, token).await?)?;
         let now = ctx.clock.now();
@@ -199,9 +197,16 @@ async fn set(
             let mail = Mail::new(kind, tenant, &user.id, &person.email, seed, now);
             transaction.queue_mail(&mail, ())?;
         }
+        let answer = http::ok(&ResetConfirmed {
+            username: person.username.to_string(),
+            email: person.email.to_string(),
+        })?;
+        if rest.is_empty() {
+            once.keep(&mut transaction, &answer, ());
+        }
         if transaction.commit().await?.is_ok() {
             end_rest(ctx, rest, seed).await?;
-            return Ok(person);
+            return Ok((person, answer));
         }
     }
     Err(Refusal::Busy.into())

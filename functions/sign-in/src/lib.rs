@@ -409,8 +409,9 @@ async fn rotated(
     }
     let session = ctx.store.session(token).await?.ok_or(OVER)?;
     match session.standing(token, now) {
-        Standing::JustReplaced(replaced) if refresh == RefreshIn::Cookie => {
-            Ok(token.successor(replaced))
+        // Ours, where the client tried again because it heard nothing of its first attempt.
+        Standing::JustReplaced(found) if refresh == RefreshIn::Cookie || *found == replaced => {
+            Ok(token.successor(found))
         }
         _ => Err(OVER),
     }

@@ -103,7 +103,7 @@ async fn attempt(ctx: &Context, order: &Order) -> Result<Option<Answer>, Interna
         .support_reference(&order.tenant, &order.reference)
         .await?;
     if let Some(noted) = noted {
-        return Ok(Some(repeated(order, noted)));
+        return Ok(Some(repeated(ctx, order, noted).await?));
     }
     let now = ctx.clock.now();
     let mut transaction = Transaction::new(&ctx.store);
@@ -139,14 +139,16 @@ async fn attempt(ctx: &Context, order: &Order) -> Result<Option<Answer>, Interna
 }
 
 /// The answer to an order whose reference was used before.
-fn repeated(order: &Order, noted: Noted) -> Answer {
+async fn repeated(ctx: &Context, order: &Order, noted: Noted) -> Result<Answer, Internal> {
     if noted.fingerprint == order.fingerprint {
-        return done(noted);
+        // The first time may have broken off before that.
+        forget(ctx, order).await?;
+        return Ok(done(noted));
     }
     let used = Fault::new("reference_used", "was used for another order");
-    Answer::Refused {
+    Ok(Answer::Refused {
         errors: fault("reference", &used),
-    }
+    })
 }
 
 fn done(noted: Noted) -> Answer {

@@ -17,6 +17,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::data_dir::{DataDir, write_whole};
+use crate::faults::{self, Faults, Service};
 use crate::iam::dynamodb::Schema;
 use crate::iam::{self, Roles};
 use crate::template::Table;
@@ -71,7 +72,12 @@ impl Dynamo {
     ///
     /// # Errors
     /// When the file, the table or a port is refused.
-    pub fn start(data: &DataDir, table: &Table, roles: Arc<Roles>) -> Result<Self, DynamoError> {
+    pub fn start(
+        data: &DataDir,
+        table: &Table,
+        roles: Arc<Roles>,
+        faults: Option<&Arc<Faults>>,
+    ) -> Result<Self, DynamoError> {
         let file = data.join("table.sqlite");
         let database = open(&file, data, table)?;
         let listener = std::net::TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
@@ -90,10 +96,12 @@ impl Dynamo {
             schema: Schema::of(table),
             roles,
         };
+        let sweeper = database.clone();
+        let app = faults::before(routes(engine), faults, Service::Dynamo);
         let thread = std::thread::Builder::new()
             .name("dynamodb".to_owned())
             .spawn(move || {
-                if let Err(error) = runtime.block_on(serve(listener, engine, stopped)) {
+                if let Err(error) = runtime.block_on(serve(listener, app, sweeper, stopped)) {
                     tracing::error!(%error, "the embedded DynamoDB stopped");
                 }
             })?;
@@ -146,13 +154,20 @@ fn open(file: &Path, data: &DataDir, table: &Table) -> Result<Database, DynamoEr
     Ok(database)
 }
 
+fn routes(engine: Engine) -> Router {
+    Router::new()
+        .route("/", post(answer))
+        .layer(DefaultBodyLimit::max(LARGEST))
+        .with_state(Arc::new(engine))
+}
+
 async fn serve(
     listener: std::net::TcpListener,
-    engine: Engine,
+    app: Router,
+    sweeper: Database,
     stop: Arc<Notify>,
 ) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let sweeper = engine.database.clone();
     let sweep = tokio::spawn(async move {
         let mut due = tokio::time::interval_at(tokio::time::Instant::now() + SWEEP, SWEEP);
         loop {
@@ -164,10 +179,6 @@ async fn serve(
             }
         }
     });
-    let app = Router::new()
-        .route("/", post(answer))
-        .layer(DefaultBodyLimit::max(LARGEST))
-        .with_state(Arc::new(engine));
     let served = axum::serve(listener, app)
         .with_graceful_shutdown(async move { stop.notified().await })
         .await;

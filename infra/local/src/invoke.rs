@@ -6,6 +6,8 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::OptionFuture;
 use muster_shared::clock::Clock;
 use muster_shared::config::Aws;
 use muster_shared::context::Context;
@@ -14,6 +16,7 @@ use serde_json::Value;
 
 use crate::contexts;
 use crate::data_dir::{DataDir, write_whole};
+use crate::faults::Faults;
 use crate::processes::{self, Processes};
 use crate::stack::{Options, Spawn, StackError};
 use crate::stream::Nudge;
@@ -26,6 +29,7 @@ pub struct Functions {
     variables: BTreeMap<String, BTreeMap<String, String>>,
     /// What tells processes of the time.
     clock_file: PathBuf,
+    faults: Option<Arc<Faults>>,
     nudge: Nudge,
 }
 
@@ -70,6 +74,9 @@ pub enum InvocationError {
     /// The function took longer than the template allows, or longer than any may to start.
     #[error("the function took longer than {} s", .0.as_secs())]
     TimedOut(Duration),
+    /// A fault that was planned killed the function.
+    #[error("the function's process was killed")]
+    Killed,
     /// The stack stopped meanwhile.
     #[error("the stack stopped")]
     Stopped,
@@ -106,6 +113,7 @@ impl Functions {
             by_name,
             variables,
             clock_file,
+            faults: options.faults.clone(),
             nudge,
         };
         functions.tell_time(&options.clock);
@@ -145,7 +153,10 @@ impl Functions {
                 function,
                 context,
                 timeout,
-            }) => invoke_here(function, Arc::clone(context), event, *timeout).await,
+            }) => {
+                let (context, faults) = (Arc::clone(context), self.faults.as_deref());
+                invoke_here(function, context, event, *timeout, faults).await
+            }
             Some(Invocable::Apart(processes)) => processes.invoke(event).await,
         };
         self.nudge.look();
@@ -224,19 +235,30 @@ async fn invoke_here(
     context: Arc<Context>,
     event: Value,
     timeout: Duration,
+    faults: Option<&Faults>,
 ) -> Result<Value, InvocationError> {
     let invocation = invocation(&event, &context.clock);
     let event = LambdaEvent::new(event, invocation);
+    let death = faults.map(|faults| faults.death(function.name));
     let mut task = tokio::spawn(async move { function.invoke(&context, event).await });
-    match tokio::time::timeout(timeout, &mut task).await {
-        Ok(Ok(Ok(answer))) => Ok(answer),
-        Ok(Ok(Err(error))) => Err(InvocationError::Failed(error.to_string())),
-        Ok(Err(_)) => Err(InvocationError::Panicked),
-        Err(_) => {
-            task.abort();
-            Err(InvocationError::TimedOut(timeout))
-        }
+    let answer = tokio::select! {
+        ended = tokio::time::timeout(timeout, &mut task) => match ended {
+            Ok(Ok(Ok(answer))) => Ok(answer),
+            Ok(Ok(Err(error))) => Err(InvocationError::Failed(error.to_string())),
+            Ok(Err(_)) => Err(InvocationError::Panicked),
+            Err(_) => Err(InvocationError::TimedOut(timeout)),
+        },
+        () = OptionFuture::from(death).map(drop), if faults.is_some() => Err(InvocationError::Killed),
+    };
+    // Where it did not end by itself it is ended before anybody hears of it.
+    task.abort();
+    if let Err(InvocationError::Killed) = answer {
+        let _ = task.await;
     }
+    if let Some(faults) = faults {
+        faults.over(function.name);
+    }
+    answer
 }
 
 /// What Lambda says of an invocation.

@@ -8,6 +8,7 @@ mod data_dir;
 mod demo;
 mod dynamodb;
 mod environment;
+pub mod faults;
 pub mod functions;
 mod gateway;
 mod iam;

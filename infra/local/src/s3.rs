@@ -24,7 +24,9 @@ use tokio::task::JoinSet;
 use crate::bus::Bus;
 use crate::cloudformation::{ACCOUNT, REGION};
 use crate::data_dir::DataDir;
+use crate::faults::{self, Service};
 use crate::iam::{self, Roles, SECRET_KEY};
+use crate::stack::Options;
 
 /// Why the bucket cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +48,7 @@ pub async fn start(
     bucket: &str,
     roles: Arc<Roles>,
     bus: Arc<Bus>,
-    clock: Clock,
+    options: &Options,
     tasks: &mut JoinSet<()>,
 ) -> Result<String, BucketError> {
     let root = data.join("s3");
@@ -61,7 +63,7 @@ pub async fn start(
         files,
         roles: Arc::clone(&roles),
         bus,
-        clock,
+        clock: options.clock.clone(),
     });
     service.set_auth(keys);
     service.set_access(Door { roles });
@@ -79,6 +81,7 @@ pub async fn start(
         }
     };
     let app = Router::new().fallback(objects).layer(from_fn(for_browsers));
+    let app = faults::before(app, options.faults.as_ref(), Service::S3);
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
     let url = format!("http://{}", listener.local_addr()?);
     tasks.spawn(async move {

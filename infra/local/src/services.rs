@@ -13,6 +13,7 @@ use crate::bus::Bus;
 use crate::cloudformation::REGION;
 use crate::data_dir::DataDir;
 use crate::dynamodb::Dynamo;
+use crate::faults::{self, Service};
 use crate::iam::{OPERATOR, Roles, credentials};
 use crate::inbox::Inbox;
 use crate::queue::Queues;
@@ -54,7 +55,8 @@ impl Services {
     ) -> Result<Self, StackError> {
         let clock = &options.clock;
         let roles = Arc::new(Roles::take(&mut template.functions));
-        let dynamo = Dynamo::start(data, &template.table, Arc::clone(&roles))?;
+        let faults = options.faults.as_ref();
+        let dynamo = Dynamo::start(data, &template.table, Arc::clone(&roles), faults)?;
         let queues = Arc::new(Queues::new(template, options));
         let wired = std::mem::take(&mut template.rules);
         let bus = Arc::new(Bus::open(data.join("events"), wired, Arc::clone(&queues))?);
@@ -64,13 +66,14 @@ impl Services {
             &template.bucket,
             Arc::clone(&roles),
             Arc::clone(&bus),
-            clock.clone(),
+            options,
             tasks,
         )
         .await?;
         let secrets = Secrets::open(data, template.secrets.clone())?;
         let mails = ses::routes(Arc::clone(&inbox), clock.clone(), Arc::clone(&roles));
         let others = mails.merge(secrets::routes(secrets, Arc::clone(&roles)));
+        let others = faults::before(others, faults, Service::Other);
         let others = serve(others, tasks).await?;
         let endpoints = Aws {
             region: REGION.to_owned(),

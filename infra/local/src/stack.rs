@@ -23,6 +23,7 @@ use crate::contexts;
 use crate::data_dir::{DataDir, DataDirError, write_whole};
 use crate::demo::{Demo, DemoError};
 use crate::dynamodb::{Dynamo, DynamoError};
+use crate::faults::Faults;
 use crate::gateway::Gateway;
 use crate::iam::{OPERATOR, Roles};
 use crate::inbox::Inbox;
@@ -64,6 +65,8 @@ pub struct Options {
     pub keep_history: bool,
     /// How long a message that failed rests at most before it comes again: on AWS minutes, here moments.
     pub longest_rest: Duration,
+    /// What is to go wrong with calls of functions that run in this process; for tests.
+    pub faults: Option<Arc<Faults>>,
 }
 
 /// How to run functions as processes.
@@ -89,6 +92,7 @@ impl Default for Options {
             meter: false,
             keep_history: false,
             longest_rest: Duration::from_secs(3),
+            faults: None,
         }
     }
 }

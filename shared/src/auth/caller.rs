@@ -100,9 +100,9 @@ impl Caller {
     ) -> Result<Response, ApiError> {
         let scope = format!("{}#{}", self.tenant, self.user);
         let fingerprint = http::fingerprint(request);
-        http::once(ctx, &scope, request, &fingerprint, async |seed| {
+        http::once(ctx, &scope, request, &fingerprint, async |once| {
             work(Self {
-                seed,
+                seed: once.seed,
                 ..self.clone()
             })
             .await

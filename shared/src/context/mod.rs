@@ -6,7 +6,10 @@ pub mod verification;
 use std::io;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::time::Duration;
 
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedHttpClient};
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -19,15 +22,46 @@ use crate::mail::Mailer;
 use crate::store::{Store, StoreError};
 use keys::{KeySet, Signer, Trusted};
 
+/// How long the table, and the secret, may take to answer. A connection that died without a word must not use up a request's 10 s:
+/// after this the client tries again on another one.
+const ATTEMPT: Duration = Duration::from_millis(2_500);
+/// How long they may take with all attempts, so that whoever waits is told by the function and not by its end.
+const ALL_ATTEMPTS: Duration = Duration::from_secs(8);
+/// How long SES may take. Only workers wait for it, and a mail whose sending was given up may be sent twice.
+const MAIL_ATTEMPT: Duration = Duration::from_secs(10);
+/// How long S3 may take for one part of a file, or until it begins to send one.
+const FILE_ATTEMPT: Duration = Duration::from_secs(30);
+/// How long a client of a stand-in rests at first before it tries again: there nobody gains from a longer rest.
+const LOCAL_REST: Duration = Duration::from_millis(10);
+
+/// The patience with services that a request may wait for.
+fn patience() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .operation_attempt_timeout(ATTEMPT)
+        .operation_timeout(ALL_ATTEMPTS)
+        .build()
+}
+
+/// The patience with a service that only workers wait for.
+fn patience_of(attempt: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .operation_attempt_timeout(attempt)
+        .build()
+}
+
 /// A client of a service, whose endpoint may be another than AWS's.
 macro_rules! client {
-    ($sdk:ident, $aws:expr, $http:expr, $endpoint:expr) => {{
+    ($sdk:ident, $aws:expr, $http:expr, $endpoint:expr, $patience:expr) => {{
         let mut config = $sdk::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new($aws.region.clone()))
             .credentials_provider($aws.credentials.clone())
-            .http_client($http.clone());
-        config.set_endpoint_url($endpoint.clone());
+            .http_client($http.clone())
+            .timeout_config($patience);
+        if let Some(endpoint) = &$endpoint {
+            let retry = RetryConfig::standard().with_initial_backoff(LOCAL_REST);
+            config = config.endpoint_url(endpoint).retry_config(retry);
+        }
         $sdk::Client::from_conf(config.build())
     }};
 }
@@ -73,7 +107,13 @@ impl Context {
     pub async fn connect(config: Config, clock: Clock) -> Result<Self, StartError> {
         keys::install();
         let http = http_client(config.aws.ca_bundle.as_deref()).map_err(StartError::Roots)?;
-        let store = client!(aws_sdk_dynamodb, config.aws, http, config.aws.dynamodb);
+        let store = client!(
+            aws_sdk_dynamodb,
+            config.aws,
+            http,
+            config.aws.dynamodb,
+            patience()
+        );
         let store = Store::new(store, &config.table);
         let mut ctx = Self {
             config,
@@ -103,7 +143,13 @@ impl Context {
         self.mailer.get_or_init(|| {
             let aws = &self.config.aws;
             Mailer::new(
-                client!(aws_sdk_sesv2, aws, self.http, aws.ses),
+                client!(
+                    aws_sdk_sesv2,
+                    aws,
+                    self.http,
+                    aws.ses,
+                    patience_of(MAIL_ATTEMPT)
+                ),
                 self.config.sender.clone(),
                 self.config.configuration_set.clone(),
                 self.config.mail_turn,
@@ -115,7 +161,13 @@ impl Context {
     pub fn files(&self) -> &Files {
         self.files.get_or_init(|| {
             let aws = &self.config.aws;
-            let client = client!(aws_sdk_s3, aws, self.http, aws.s3);
+            let client = client!(
+                aws_sdk_s3,
+                aws,
+                self.http,
+                aws.s3,
+                patience_of(FILE_ATTEMPT)
+            );
             Files::new(client, self.config.bucket.clone())
         })
     }
@@ -136,7 +188,13 @@ impl Context {
             return Ok(None);
         };
         let aws = &self.config.aws;
-        let secrets = client!(aws_sdk_secretsmanager, aws, self.http, aws.secrets);
+        let secrets = client!(
+            aws_sdk_secretsmanager,
+            aws,
+            self.http,
+            aws.secrets,
+            patience()
+        );
         read_secret(&secrets, id).await.map(Some)
     }
 }

@@ -31,6 +31,7 @@ use crate::domain::id::{Seed, base32};
 use crate::domain::throttle::Source;
 use crate::error::ApiError;
 use crate::store::idempotency::{Answer, Claim};
+use crate::store::transaction::Transaction;
 
 /// A request as the handlers see it.
 pub type Request = lambda_http::Request;
@@ -430,6 +431,30 @@ fn idempotency_key(request: &Request) -> Result<Option<&str>, ApiError> {
     }
 }
 
+/// A request that is being carried out, under its `Idempotency-Key` if it has one.
+pub struct Once<'a> {
+    /// What ids are made from.
+    pub seed: Seed,
+    /// Scope and key.
+    record: Option<(&'a str, &'a str)>,
+}
+
+impl Once<'_> {
+    /// Keeps the answer in the very transaction that does what was asked, so that a retry gets it whatever becomes of this
+    /// attempt afterwards: for what can be done once only, and would be refused to whoever did it. `forgotten` if the key was
+    /// meanwhile.
+    pub fn keep<T: Clone>(
+        &self,
+        transaction: &mut Transaction<'_, T>,
+        answer: &Response,
+        forgotten: T,
+    ) {
+        if let Some((scope, key)) = self.record {
+            transaction.answer(scope, key, &kept(answer), forgotten);
+        }
+    }
+}
+
 /// Carries a request out once per `Idempotency-Key` and `scope`: a retry gets the first answer. What was refused is
 /// forgotten; what broke off is carried out again with the same seed, so that it meets what its first attempt left.
 /// `fingerprint` tells whether the key is used for the same request.
@@ -441,11 +466,11 @@ pub async fn once(
     scope: &str,
     request: &Request,
     fingerprint: &str,
-    work: impl AsyncFnOnce(Seed) -> Result<Response, ApiError>,
+    work: impl AsyncFnOnce(Once<'_>) -> Result<Response, ApiError>,
 ) -> Result<Response, ApiError> {
     let seed = Seed::random()?;
     let Some(key) = idempotency_key(request)? else {
-        return work(seed).await;
+        return work(Once { seed, record: None }).await;
     };
     let seed = match ctx
         .store
@@ -457,7 +482,8 @@ pub async fn once(
         Claim::Reused => return Err(ApiError::KeyReused),
         Claim::Ours(seed) => seed,
     };
-    let answer = work(seed).await;
+    let record = Some((scope, key));
+    let answer = work(Once { seed, record }).await;
     let noted = match &answer {
         Ok(response) => ctx.store.answer(scope, key, &kept(response)).await,
         Err(ApiError::Internal(_)) => ctx.store.release(scope, key).await,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::expression::{Change, Condition};
 use super::keys;
+use super::transaction::Transaction;
 use super::{Store, StoreError, content, item, n, s, seconds};
 use crate::domain::id::Seed;
 
@@ -50,6 +51,29 @@ pub struct Answer {
     pub location: Option<String>,
     /// The version of what it shows, as its `ETag` has it.
     pub etag: Option<String>,
+}
+
+impl Answer {
+    fn kept(&self) -> Change {
+        let mut change = Change::new()
+            .set("status", n(self.status))
+            .set("body", s(&self.body));
+        if let Some(location) = &self.location {
+            change = change.set("location", s(location));
+        }
+        if let Some(etag) = &self.etag {
+            change = change.set("etag", s(etag));
+        }
+        change
+    }
+}
+
+impl<T: Clone> Transaction<'_, T> {
+    /// Keeps the answer for retries together with what it tells of; `forgotten` if the key was meanwhile.
+    pub fn answer(&mut self, scope: &str, key: &str, answer: &Answer, forgotten: T) {
+        let key = keys::idempotency(scope, key);
+        self.update(&key, answer.kept(), Condition::exists(), forgotten);
+    }
 }
 
 /// What a key says about a request.
@@ -129,16 +153,8 @@ impl Store {
     /// # Errors
     /// When the table cannot be written.
     pub async fn answer(&self, scope: &str, key: &str, answer: &Answer) -> Result<(), StoreError> {
-        let mut change = Change::new()
-            .set("status", n(answer.status))
-            .set("body", s(&answer.body));
-        if let Some(location) = &answer.location {
-            change = change.set("location", s(location));
-        }
-        if let Some(etag) = &answer.etag {
-            change = change.set("etag", s(etag));
-        }
-        self.update(&keys::idempotency(scope, key), change, Condition::exists())
+        let key = keys::idempotency(scope, key);
+        self.update(&key, answer.kept(), Condition::exists())
             .await
             .map(|_| ())
     }

@@ -445,7 +445,8 @@ impl Store {
         }
     }
 
-    /// Puts one item if the condition holds; otherwise the item that stood in the way.
+    /// Puts one item if the condition holds; otherwise the item that stood in the way. Where the very same stands already, it is
+    /// put: the client tries again by itself when an answer is lost, and meets its own first attempt.
     async fn put_if(
         &self,
         item: Item,
@@ -459,7 +460,7 @@ impl Store {
             .db
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(item))
+            .set_item(Some(item.clone()))
             .condition_expression(condition);
         let put = put
             .set_expression_attribute_names(names.names())
@@ -476,7 +477,8 @@ impl Store {
             }
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(failed)) => {
-                    Ok(Err(failed.item().cloned().unwrap_or_default()))
+                    let found = failed.item().cloned().unwrap_or_default();
+                    Ok(if found == item { Ok(()) } else { Err(found) })
                 }
                 _ => Err(StoreError::unavailable("put_item", &error)),
             },
