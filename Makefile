@@ -14,6 +14,9 @@ INFRA_TOOLS := $(INFRA_VENV)/.installed
 API_TOOLS := target/api-tools/installed
 # Where cargo puts what it builds.
 TARGET = "$$(cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')"
+# Where end-to-end tests note what they needed of the functions' roles, and what names the rest of what the template grants.
+NEEDED = $(TARGET)/ci/needed-grants
+NAME_UNNEEDED = $(TARGET)/ci/permissions
 # Names the local stack that the tests of browser and API start.
 WITH_LOCAL = MUSTER_LOCAL=$(TARGET)/ci/muster-local
 
@@ -39,15 +42,17 @@ $(CONSOLE_MODULES): console/package-lock.json
 
 # All tests and the gates that need nothing but Rust, Node.js, Python and Chromium.
 test: lint check-infra test-console
+	rm -rf $(NEEDED)
 	INSTA_UPDATE=no cargo test --locked --profile ci --workspace --no-fail-fast
+	$(NAME_UNNEEDED)
 	$(MAKE) test-api
 	$(MAKE) e2e
 
-# Runs the end-to-end tests and names what the functions' roles grant and no test needed.
+# The end-to-end tests alone, and what the functions' roles grant and none of them needed, which `test` refuses as well.
 permissions:
-	cargo run --locked --profile ci --package muster-tests --bin permissions -- forget
+	rm -rf $(NEEDED)
 	INSTA_UPDATE=no cargo test --locked --profile ci --package muster-tests --no-fail-fast
-	cargo run --locked --profile ci --package muster-tests --bin permissions
+	$(NAME_UNNEEDED)
 
 lint:
 	cargo fmt --all --check
