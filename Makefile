@@ -1,6 +1,6 @@
 # Everything that is done with Muster; `make run` and `make test` do all the set-up themselves.
 .PHONY: run functions console test lint test-console test-api test-deploy test-expressions faults e2e lighthouse screenshots check \
-	fuzz test-fuzz deny check-infra permissions deploy undeploy requeue costs openapi bench bench-cold
+	fuzz test-fuzz deny check-infra permissions kills deploy undeploy requeue costs openapi bench bench-cold
 
 # What the console is built from, and what it is built into.
 CONSOLE_SOURCES := $(shell find console/src console/public console/scripts -type f -not -name schema.d.ts 2>/dev/null) \
@@ -14,6 +14,9 @@ INFRA_TOOLS := $(INFRA_VENV)/.installed
 API_TOOLS := target/api-tools/installed
 # Where cargo puts what it builds.
 TARGET = "$$(cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')"
+# Where end-to-end tests note what they needed of the functions' roles, and what names the rest of what the template grants.
+NEEDED = $(TARGET)/ci/needed-grants
+NAME_UNNEEDED = $(TARGET)/ci/permissions
 # Names the local stack that the tests of browser and API start.
 WITH_LOCAL = MUSTER_LOCAL=$(TARGET)/ci/muster-local
 
@@ -40,7 +43,9 @@ $(CONSOLE_MODULES): console/package-lock.json
 
 # All tests and the gates that need nothing but Rust, Node.js, Python and Chromium.
 test: lint check-infra test-console
+	rm -rf $(NEEDED)
 	INSTA_UPDATE=no cargo test --locked --profile ci --workspace --no-fail-fast
+	$(NAME_UNNEEDED)
 	$(MAKE) test-fuzz
 	$(MAKE) test-api
 	$(MAKE) e2e
@@ -71,11 +76,16 @@ fuzz:
 			--features libfuzzer,stack $$target target/fuzz/$$target tests/fuzz/corpus/$$target -- $(ARGS) || exit; \
 	done
 
-# Runs the end-to-end tests and names what the functions' roles grant and no test needed.
+# The end-to-end tests alone, and what the functions' roles grant and none of them needed, which `test` refuses as well.
 permissions:
-	cargo run --locked --profile ci --package muster-tests --bin permissions -- forget
+	rm -rf $(NEEDED)
 	INSTA_UPDATE=no cargo test --locked --profile ci --package muster-tests --no-fail-fast
-	cargo run --locked --profile ci --package muster-tests --bin permissions
+	$(NAME_UNNEEDED)
+
+# Kills the local stack at 200 random points of an import of 100,000 rows, bulk invitations and exports, and of small ones,
+# and says whether it came to the same end each time. SEED=7 takes the points of an earlier run.
+kills:
+	KILLS_SEED=$(SEED) cargo test --locked --profile ci --package muster-local --test kill -- --ignored --nocapture
 
 # Every call of every function going wrong in every way, of which `make test` tries a part; with ARGS, the calls of that function.
 faults:

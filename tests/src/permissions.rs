@@ -3,7 +3,8 @@
 //! Every [`World`](crate::world::World) that ends writes down which grants its calls needed: a grant is one action on one
 //! resource under one value of the condition, and a call needs it if it would be refused without it. The program
 //! `permissions` then names the grants that no call needed. So whoever takes any single grant away makes a test fail, because
-//! a world in which anything was refused panics, and whoever grants too much makes the program fail.
+//! a world in which anything was refused panics, and whoever grants too much makes the program fail. What earlier tests
+//! wrote down stays until the folder is removed, which `make` does first: fewer tests, or none, need fewer grants.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -32,17 +33,6 @@ pub fn record(review: &Review) -> io::Result<()> {
     let mut file = file.open(folder.join(std::process::id().to_string()))?;
     // In one piece: worlds end side by side.
     file.write_all(format!("{}\n", needed.join("\n")).as_bytes())
-}
-
-/// Forgets what was written down.
-///
-/// # Errors
-/// When the folder cannot be removed.
-pub fn forget() -> io::Result<()> {
-    match std::fs::remove_dir_all(folder()?) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 /// What was written down.

@@ -104,6 +104,13 @@ async fn commit(
     now: Timestamp,
 ) -> Result<(), ApiError> {
     let replaced = ctx.store.replaced_link(user).await?;
+    if replaced
+        .as_ref()
+        .is_some_and(|link| link.id == started.link.id)
+    {
+        // The change that waits is this very one, started before.
+        return Ok(());
+    }
     let mut transaction = Transaction::new(&ctx.store);
     transaction.start_email_change(&caller.tenant, user, started, replaced.as_ref(), ())?;
     let target = vec![Target::changed(user, &started.applied(user))];
@@ -112,7 +119,7 @@ async fn commit(
         &caller.entry("users.email.start", "", target, now),
     )?;
     // What stands in the way may be this very request, carried out before.
-    if transaction.commit().await?.is_ok() || ctx.store.mail(&started.confirm.id).await?.is_some() {
+    if transaction.commit().await?.is_ok() || ctx.store.link(&started.link.id).await?.is_some() {
         Ok(())
     } else {
         Err(Refusal::Busy.into())

@@ -11,6 +11,7 @@ use muster_shared::domain::field::{Fault, Fields};
 use muster_shared::domain::id::ExportId;
 use muster_shared::domain::invitation::expired;
 use muster_shared::domain::permission::{Class, Permission};
+use muster_shared::domain::refusal::Refusal;
 use muster_shared::error::{ApiError, Problem};
 use muster_shared::http::{self, Request, Response};
 use muster_shared::lambda::Function;
@@ -124,8 +125,13 @@ async fn start(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
                     now,
                 ),
             )?;
-            // Its id follows from the request's key: what is there already is this very export.
-            let _ = transaction.commit().await?;
+            let export = if transaction.commit().await?.is_ok() {
+                export
+            } else {
+                // Its id follows from the request's key: what is there already is this very export.
+                let before = ctx.store.export(&caller.tenant, &export.id).await?;
+                before.ok_or(Refusal::Busy)?
+            };
             http::accepted(&view(&export, None, now))
         })
         .await

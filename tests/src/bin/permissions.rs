@@ -1,4 +1,4 @@
-//! Names what the template grants and no end-to-end test needed. `forget` before the tests, without arguments after them.
+//! Names what the template grants and no end-to-end test needed, of those that ran since what they noted was last removed.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -6,24 +6,30 @@ use std::process::ExitCode;
 use muster_tests::permissions;
 
 fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
-    if std::env::args().nth(1).as_deref() == Some("forget") {
-        permissions::forget()?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let needed = permissions::needed()?;
+    let needed = permissions::needed()
+        .map_err(|error| format!("no end-to-end test has noted what it needed: {error}"))?;
     let granted = muster_local::grants()?;
-    let unneeded: Vec<&String> = granted.difference(&needed).collect();
+    let named = [
+        (
+            "granted, and needed by no test that ran",
+            granted.difference(&needed),
+        ),
+        (
+            "needed by a test of another template",
+            needed.difference(&granted),
+        ),
+    ];
     let mut out = io::stdout().lock();
-    for grant in &unneeded {
-        writeln!(out, "granted, and needed by no test: {grant}")?;
+    let mut faults = 0;
+    for (fault, grants) in named {
+        for grant in grants {
+            writeln!(out, "{fault}: {grant}")?;
+            faults += 1;
+        }
     }
-    writeln!(
-        out,
-        "{} of {} grants are needed",
-        granted.len() - unneeded.len(),
-        granted.len()
-    )?;
-    Ok(if unneeded.is_empty() {
+    let both = granted.intersection(&needed).count();
+    writeln!(out, "{} of {} grants are needed", both, granted.len())?;
+    Ok(if faults == 0 && both > 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

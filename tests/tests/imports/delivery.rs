@@ -201,3 +201,19 @@ async fn a_plan_of_many_megabytes_is_cut_where_changes_stand_far_apart() {
         assert_eq!(user(owner, &format!("N-{row}")).await["last_name"], "Fox");
     }
 }
+
+#[tokio::test]
+async fn a_file_that_is_gone_before_it_was_checked_is_said_to_be_empty() {
+    let world = World::start().await;
+    let company = world.company("Northwind").await;
+    let owner = &company.owner;
+    let begun = owner.post("/v1/imports", json!({})).await.expect(201);
+    let key = format!("uploads/{}/{}.csv", company.tenant, text(&begun["id"]));
+    let message = json!({ "detail": { "object": { "key": key, "sequencer": "01" } } });
+    let event = json!({ "Records": [{ "messageId": "m", "body": message.to_string() }] });
+    let checked = world.stack.invoke("import", event).await.unwrap();
+    assert_eq!(checked, json!({ "batchItemFailures": [] }));
+    let import = show(owner, &begun).await;
+    assert_eq!(import["state"], "invalid");
+    assert_eq!(import["fault"]["message"], "The file is empty.");
+}

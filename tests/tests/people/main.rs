@@ -20,6 +20,7 @@ mod listing;
 mod preview;
 mod provisioning;
 mod resetting;
+mod retrying;
 mod revoking;
 mod roles;
 mod rotation;

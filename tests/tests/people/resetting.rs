@@ -39,7 +39,7 @@ async fn sign_in(world: &World, login: &str, password: &str) -> Answer {
 }
 
 /// The token of the newest link to a new password that an address got.
-async fn reset_token(world: &World, address: &str) -> String {
+pub async fn reset_token(world: &World, address: &str) -> String {
     let mails = world.mails_to(address).await;
     let links = mails.iter().rev().flat_map(|mail| mail.links());
     let mut tokens = links.filter_map(|link| {
