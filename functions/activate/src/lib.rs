@@ -239,7 +239,7 @@ async fn activate(
         let apps = apps(ctx, &tenant, &valid.user).await?;
         let answer = http::ok(&accepted(&tenant, &valid, &credentials, apps))?;
         let keep = |transaction: &mut Transaction<'_, _>| {
-            once.keep(transaction, &answer, Hindrance::Moved)
+            once.keep(transaction, &answer, Hindrance::Moved);
         };
         match commit(ctx, &tenant, &valid, &credentials, keep).await? {
             None => {

@@ -7,7 +7,7 @@ use muster_tests::event;
 use muster_tests::openapi::document;
 use muster_tests::world::World;
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// What the fuzzers found worth keeping (`tests/fuzz`).
 #[test]

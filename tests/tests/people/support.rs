@@ -229,8 +229,9 @@ async fn support_has_an_owners_own_address_changed_and_both_addresses_are_told()
     let misspelt = json!({ "token": misspelt });
     let done = order(&world, &company, "T-1", action("boss@new.example")).await;
     assert_eq!(done["operation"], "users.email.start");
-    let check = world.nobody().post("/v1/email-changes/check", misspelt);
-    assert_eq!(check.await.expect(200)["state"], "replaced");
+    let nobody = world.nobody();
+    let check = nobody.post("/v1/email-changes/check", misspelt).await;
+    assert_eq!(check.expect(200)["state"], "replaced");
     assert_eq!(
         owner.show(&owner.user).await["pending_email"],
         "boss@new.example"
