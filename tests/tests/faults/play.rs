@@ -191,6 +191,12 @@ async fn version(scene: &Scene, scenario: &Scenario) -> Option<String> {
     None
 }
 
+/// When to come again: seconds.
+fn retry_after(answer: &Answer) -> i64 {
+    let told = answer.headers["retry-after"].to_str().unwrap();
+    told.parse().unwrap()
+}
+
 async fn call(
     scene: &Scene,
     scenario: &Scenario,
@@ -216,6 +222,8 @@ async fn call(
         match (answer.status, code.as_str()) {
             (500, "internal") | (409, "busy") => {}
             (409, "request_in_progress") => scene.pass(LEASE),
+            // What is counted is counted at each attempt.
+            (429, _) => scene.pass(retry_after(&answer)),
             (412, _) if attempt > 0 => at = version(scene, scenario).await,
             _ => return Err(format!("dishonest, or no help: {told:?} {}", answer.text)),
         }
