@@ -282,7 +282,7 @@ async fn carry_out(
         let waiting = named.follow(ctx).await?;
         let plan = Plan::of(ctx, &waiting).await?;
         let keep = |transaction: &mut Transaction<'_, _>| {
-            once.keep(transaction, &answer, Hindrance::Moved)
+            once.keep(transaction, &answer, Hindrance::Moved);
         };
         let Some(failed) = commit(ctx, &waiting, &plan, &person, keep).await? else {
             return Ok(answer);

@@ -34,7 +34,11 @@ async fn handle(ctx: &Context, message: String) -> Result<(), Internal> {
     };
     lambda::concerns(&mail.tenant, Some(&mail.user));
     match Addressed::read(ctx, &mail).await? {
-        Some(addressed) => ctx.mailer.in_turn(deliver(ctx, mail, addressed)).await,
+        Some(addressed) => {
+            ctx.mailer()
+                .in_turn(Box::pin(deliver(ctx, mail, addressed)))
+                .await
+        }
         None => Ok(ctx.store.mail_given_up(&mail, MOOT).await?),
     }
 }

@@ -1,6 +1,7 @@
 //! What a scenario came to, without what is another each time: two runs of one scenario come to the same.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::Path;
 
 use jiff::Timestamp;
 use muster_tests::world::Table;
@@ -105,7 +106,10 @@ fn abandoned(name: &str, plans: &[String]) -> bool {
 /// A file's place, and its lines: those of one moment are in no order. Spreadsheets are no text.
 fn file(names: &Names, key: &str, content: &[u8]) -> (String, String) {
     let place: Vec<String> = key.split('/').map(|part| names.plain(part)).collect();
-    if key.ends_with(".xlsx") {
+    if Path::new(key)
+        .extension()
+        .is_some_and(|form| form == "xlsx")
+    {
         return (place.join("/"), String::new());
     }
     let content = names.plain(&String::from_utf8_lossy(content));
