@@ -9,7 +9,7 @@ use tokio::process::Command;
 use crate::scene::Subject;
 
 const ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:measured";
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A process that has answered its first event.
 pub struct Started {

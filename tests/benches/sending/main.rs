@@ -1,8 +1,6 @@
 //! How 100,000 invitations go out through an SES that takes 14 mails a second: simulated, by the real pace of the workers.
 //!
 //! `cargo bench -p muster-tests --bench sending`
-#![expect(clippy::expect_used, reason = "a benchmark that cannot go on says so")]
-
 mod simulation;
 #[path = "../virtual_time/mod.rs"]
 mod virtual_time;
@@ -16,7 +14,7 @@ fn main() -> io::Result<()> {
     let plain = INVITATIONS;
     writeln!(
         out,
-        "{} mails, SES takes {}/s         used  throttled   lost  hours  most at once",
+        "{} mails, SES takes {}/s         used  throttled   lost  hours  most at once  oldest link",
         plain.mails, plain.rate
     )?;
     let with = |change: fn(&mut Scene)| {
@@ -42,12 +40,13 @@ fn main() -> io::Result<()> {
         let outcome = run(scene);
         writeln!(
             out,
-            "{name:<34}{:>7.1} %{:>8.2} %{:>7}{:>7.2}{:>14.1}",
+            "{name:<34}{:>7.1} %{:>8.2} %{:>7}{:>7.2}{:>14.1}{:>11.1} s",
             100.0 * outcome.used(scene.rate),
             100.0 * outcome.throttled(),
-            scene.mails - outcome.sent,
+            outcome.lost,
             outcome.time.as_secs_f64() / 3_600.0,
             outcome.ahead,
+            outcome.oldest_link.as_secs_f64(),
         )?;
     }
     Ok(())

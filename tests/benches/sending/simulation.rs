@@ -13,7 +13,7 @@ use crate::virtual_time::{Chance, Task, VirtualTime};
 /// Messages that a worker gets at once.
 const BATCH: usize = 10;
 /// When a message that failed is there again, and how often one is handed out: the queue's, in the template.
-const VISIBILITY: Duration = Duration::from_secs(360);
+const VISIBILITY: Duration = Duration::from_mins(6);
 const MAX_RECEIVES: u32 = 120;
 /// How often the SDK tries a call that was throttled, as it does unless told otherwise.
 const ATTEMPTS: u32 = 3;
@@ -46,7 +46,7 @@ pub const INVITATIONS: Scene = Scene {
 };
 
 /// What came of it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Outcome {
     /// Mails that SES took.
     pub sent: u32,
@@ -123,7 +123,7 @@ struct Office {
     idle: RefCell<Vec<Pace>>,
     /// Mails that nobody has sent or lost.
     open: Cell<u32>,
-    outcome: RefCell<Outcome>,
+    outcome: Rc<RefCell<Outcome>>,
     first: Cell<Option<Instant>>,
     last: Cell<Instant>,
     ahead: Cell<f64>,
@@ -131,19 +131,17 @@ struct Office {
 
 /// Sends all mails.
 pub fn run(scene: Scene) -> Outcome {
-    let office = RefCell::new(None);
+    let outcome = Rc::<RefCell<Outcome>>::default();
     VirtualTime::run(|time| {
-        let opened = Rc::new(Office::open(time, scene));
-        *office.borrow_mut() = Some(Rc::clone(&opened));
-        let worker = |_| Box::pin(Rc::clone(&opened).work()) as Task;
+        let office = Rc::new(Office::open(time, scene, &outcome));
+        let worker = |_| Box::pin(Rc::clone(&office).work()) as Task;
         (0..scene.workers).map(worker).collect()
     });
-    let office = office.into_inner().and_then(Rc::into_inner);
-    office.expect("everybody has gone").outcome.into_inner()
+    outcome.take()
 }
 
 impl Office {
-    fn open(time: &VirtualTime, scene: Scene) -> Self {
+    fn open(time: &VirtualTime, scene: Scene, outcome: &Rc<RefCell<Outcome>>) -> Self {
         let now = time.now();
         let messages = (0..scene.mails).map(|_| Reverse((now, 0)));
         Self {
@@ -159,14 +157,7 @@ impl Office {
             },
             idle: RefCell::default(),
             open: Cell::new(scene.mails),
-            outcome: RefCell::new(Outcome {
-                sent: 0,
-                throttled: 0,
-                lost: 0,
-                time: Duration::ZERO,
-                ahead: 0.0,
-                oldest_link: Duration::ZERO,
-            }),
+            outcome: Rc::clone(outcome),
             first: Cell::new(None),
             last: Cell::new(now),
             ahead: Cell::new(0.0),
@@ -194,14 +185,7 @@ impl Office {
     /// Where an invocation runs: in the environment that waits for the shortest time, in another now and then, and in a new
     /// one when there is none or Lambda has had enough of it.
     async fn environment(&self) -> Pace {
-        let chance = self.chance.unit();
-        let mut idle = self.idle.borrow_mut();
-        if chance < 0.05 && idle.len() > 1 {
-            return idle.remove(0);
-        }
-        let waiting = if chance < 0.99 { idle.pop() } else { None };
-        drop(idle);
-        if let Some(waiting) = waiting {
+        if let Some(waiting) = self.waiting() {
             return waiting;
         }
         self.pass(60.0, 200.0).await;
@@ -216,6 +200,15 @@ impl Office {
         )
     }
 
+    fn waiting(&self) -> Option<Pace> {
+        let chance = self.chance.unit();
+        let mut idle = self.idle.borrow_mut();
+        if chance < 0.05 && idle.len() > 1 {
+            return Some(idle.remove(0));
+        }
+        if chance < 0.99 { idle.pop() } else { None }
+    }
+
     /// A mail, in the order of things of `send-mail`.
     async fn handle(&self, pace: &Pace, receives: u32) {
         // It is read, with all that its letter says.
@@ -226,9 +219,7 @@ impl Office {
         // It is taken, rendered and signed.
         self.pass(20.0, 80.0).await;
         if self.send().await {
-            let mut outcome = self.outcome.borrow_mut();
-            outcome.oldest_link = outcome.oldest_link.max(self.time.now() - link_lives_from);
-            drop(outcome);
+            self.linked_for(self.time.now() - link_lives_from);
             // And noted.
             self.pass(8.0, 40.0).await;
         } else if receives < MAX_RECEIVES {
@@ -239,6 +230,11 @@ impl Office {
             self.open.set(self.open.get() - 1);
         }
         self.time.sleep_until(turn.end).await;
+    }
+
+    fn linked_for(&self, age: Duration) {
+        let mut outcome = self.outcome.borrow_mut();
+        outcome.oldest_link = outcome.oldest_link.max(age);
     }
 
     /// The call of SES, which the SDK tries again when it is throttled: after up to a second, two, four.

@@ -58,9 +58,12 @@ impl VirtualTime {
         state.waits.set(wait + 1);
         let waiting = Reverse((until, wait, state.running.get()));
         state.waiting.borrow_mut().push(waiting);
-        std::future::poll_fn(|_| match self.now() < until {
-            true => Poll::Pending,
-            false => Poll::Ready(()),
+        std::future::poll_fn(|_| {
+            if self.now() < until {
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            }
         })
         .await;
     }

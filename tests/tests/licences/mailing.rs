@@ -243,14 +243,19 @@ async fn mails_take_turns_and_the_life_of_a_link_does_not_count_the_wait_for_its
         let invitation = &company.owner.show(user).await["invitation"];
         let time = |field: &str| invitation[field].as_str().unwrap().parse::<Timestamp>();
         let (sent, end) = (time("sent_at").unwrap(), time("expires_at").unwrap());
-        assert_eq!(end.duration_since(sent), SignedDuration::from_hours(24));
+        // A link ends with a whole second.
+        let (life, day) = (end.duration_since(sent), SignedDuration::from_hours(24));
+        assert!(
+            life <= day && life > day - SignedDuration::from_secs(1),
+            "{life}"
+        );
         times.push(sent);
     }
     times.sort();
     let apart = times[1].duration_since(times[0]);
-    // The clock tells whole milliseconds.
-    let turn = SignedDuration::try_from(TURN - Duration::from_millis(1)).unwrap();
-    assert!(apart >= turn, "{apart}");
+    // What the first was late is made up for.
+    let turn = SignedDuration::try_from(TURN).unwrap();
+    assert!(apart > turn / 2, "{apart}");
     office.let_through(2).await;
 }
 

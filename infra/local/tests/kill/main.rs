@@ -15,7 +15,6 @@ mod stages;
 mod table;
 
 use std::fmt::Write as _;
-use std::io::{Write, stderr};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -253,5 +252,5 @@ fn seed() -> u64 {
 
 /// Says how far it is, at once.
 fn say(line: &str) {
-    writeln!(stderr(), "{line}").unwrap();
+    eprintln!("{line}");
 }

@@ -103,7 +103,9 @@ fn named(stack: &Stack) -> Table {
             add(told, &json!({ "actor": item["actor"], "target": target }));
         }
     });
-    table.values_mut().for_each(|items| items.sort());
+    for items in table.values_mut() {
+        items.sort();
+    }
     table
 }
 
