@@ -85,7 +85,7 @@ permissions:
 # Kills the local stack at 200 random points of an import of 100,000 rows, bulk invitations and exports, and of small ones,
 # and says whether it came to the same end each time. SEED=7 takes the points of an earlier run.
 kills:
-	KILLS_SEED=$(SEED) cargo test --locked --profile ci --package muster-local --test kill -- --ignored --nocapture
+	KILLS=all KILLS_SEED=$(SEED) cargo test --locked --profile ci --package muster-local --test kill -- --nocapture
 
 # Every call of every function going wrong in every way, of which `make test` tries a part; with ARGS, the calls of that function.
 faults:

@@ -43,6 +43,11 @@ use serde::de::DeserializeOwned;
 use expression::{Change, Condition, Names};
 use keys::{Key, PK, SK};
 
+use crate::domain::id::Seed;
+
+/// By which of all puts an item came to stand, a random mark.
+const PUT_BY: &str = "put_by";
+
 /// An item of the table.
 pub type Item = HashMap<String, AttributeValue>;
 
@@ -445,22 +450,25 @@ impl Store {
         }
     }
 
-    /// Puts one item if the condition holds; otherwise the item that stood in the way. Where the very same stands already, it is
-    /// put: the client tries again by itself when an answer is lost, and meets its own first attempt.
+    /// Puts one item if the condition holds; otherwise the item that stood in the way. It bears a mark of its own: the client tries
+    /// again by itself when an answer is lost, and what meets its own first attempt is put. Nobody else's counts for that, even
+    /// if it is the same in all else.
     async fn put_if(
         &self,
-        item: Item,
+        mut item: Item,
         condition: Condition,
     ) -> Result<Result<(), Item>, StoreError> {
         use aws_sdk_dynamodb::operation::put_item::PutItemError;
         use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld;
+        let mark = s(Seed::random()?.to_text());
+        item.insert(PUT_BY.to_owned(), mark.clone());
         let mut names = Names::default();
         let condition = condition.build(&mut names);
         let put = self
             .db
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(item.clone()))
+            .set_item(Some(item))
             .condition_expression(condition);
         let put = put
             .set_expression_attribute_names(names.names())
@@ -478,7 +486,8 @@ impl Store {
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(failed)) => {
                     let found = failed.item().cloned().unwrap_or_default();
-                    Ok(if found == item { Ok(()) } else { Err(found) })
+                    let ours = found.get(PUT_BY) == Some(&mark);
+                    Ok(if ours { Ok(()) } else { Err(found) })
                 }
                 _ => Err(StoreError::unavailable("put_item", &error)),
             },

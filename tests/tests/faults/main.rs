@@ -24,7 +24,7 @@ use muster_local::faults::{Call, Fault, Faults, Lasting, Planned};
 use muster_tests::world::{Answer, World};
 
 use outcome::alike;
-use play::{Played, play};
+use play::{Failure, Played, play};
 use scenarios::{Scenario, Step};
 use scene::Scene;
 
@@ -84,6 +84,8 @@ fn whole(function: &str) -> Option<bool> {
 struct Found {
     calls: usize,
     cases: usize,
+    /// Pairs whose second call was not made this time: workers look as often as it takes.
+    missed: usize,
     wrong: Vec<String>,
 }
 
@@ -149,7 +151,11 @@ async fn case(
     let played = play(scene, scenario, planned, checked).await;
     let mut found = found.lock().unwrap();
     let why = match &played {
-        Err(why) => vec![why.clone()],
+        Err(Failure::NoSuchCall(_)) if planned.len() > 1 => {
+            found.missed += 1;
+            Vec::new()
+        }
+        Err(why) => vec![why.to_string()],
         Ok(played) => {
             let mut why = played.outcome.differences(&undisturbed.outcome);
             why.extend(other_answer(played, undisturbed));
@@ -197,6 +203,7 @@ fn is_first_or_last(call: &Call, calls: &[Call]) -> bool {
 
 fn report(found: &Found) {
     assert!(found.wrong.is_empty(), "{}", found.wrong.join("\n\n"));
+    assert!(20 * found.missed <= found.cases, "{} missed", found.missed);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -307,8 +314,8 @@ async fn whichever_two_calls_go_wrong_the_answer_is_honest_and_a_retry_completes
             for fault in PAIRED {
                 let first = planned(first, fault);
                 count += 1;
-                // A part: every 20th, with every 20th.
-                if !all && count % 20 != 1 {
+                // A part: every 40th, with every 40th.
+                if !all && count % 40 != 1 {
                     continue;
                 }
                 // The calls after the first fault are those of whoever carries on, too.
@@ -321,7 +328,7 @@ async fn whichever_two_calls_go_wrong_the_answer_is_honest_and_a_retry_completes
                 let later = disturbed.calls.iter().skip(at.unwrap_or(0) + 1);
                 for (second, fault) in later.flat_map(|call| PAIRED.map(|fault| (call, fault))) {
                     count += 1;
-                    if all || count % 20 == 1 {
+                    if all || count % 40 == 1 {
                         let pair = [first.clone(), planned(second, fault)];
                         case(scene, scenario, played, &pair, found).await;
                     }

@@ -177,13 +177,23 @@ impl Names {
         {
             &word[..4]
         } else if digits > 0
-            || (word.len() >= 20 && word.bytes().all(|c| c.is_ascii_alphanumeric()))
+            || (word.len() >= 20
+                && (word.bytes().all(|c| c.is_ascii_alphanumeric()) || is_base64(word)))
         {
             "<random>"
         } else {
             word
         }
     }
+}
+
+/// Whether a word may be bytes in base 64; ours are in small letters or begin with a capital one.
+fn is_base64(word: &str) -> bool {
+    let has = |of_kind: fn(&u8) -> bool| word.bytes().skip(1).any(|c| of_kind(&c));
+    word.bytes()
+        .all(|c| c.is_ascii_alphanumeric() || b"+/-_=".contains(&c))
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_lowercase)
 }
 
 /// Shorter words are never random.

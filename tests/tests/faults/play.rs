@@ -1,5 +1,6 @@
 //! Plays a scenario with faults in it, as those would who wait for it: they look at the answer, and try again.
 
+use std::fmt;
 use std::time::Duration;
 
 use muster_local::faults::{Call, Planned};
@@ -21,6 +22,29 @@ pub struct Played {
     pub calls: Vec<Call>,
 }
 
+/// Why a scenario was not played, or not to its end.
+pub enum Failure {
+    /// The call that a fault was to strike was not made.
+    NoSuchCall(Planned),
+    /// A rule was broken.
+    Rule(String),
+}
+
+impl From<String> for Failure {
+    fn from(why: String) -> Self {
+        Self::Rule(why)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchCall(planned) => write!(f, "no such call came: {planned}"),
+            Self::Rule(why) => f.write_str(why),
+        }
+    }
+}
+
 /// How often anything is tried at most.
 const TRIES: usize = 8;
 /// How long a request with an `Idempotency-Key` may take before a retry carries it out: seconds.
@@ -34,7 +58,7 @@ pub async fn play(
     scenario: &Scenario,
     planned: &[Planned],
     checked: bool,
-) -> Result<Played, String> {
+) -> Result<Played, Failure> {
     scene.restore();
     let dead = scene.world.stack.dead_letters().len();
     let version = version(scene, scenario).await;
@@ -47,11 +71,11 @@ pub async fn play(
     let answer = answer?;
     settled?;
     if let Some(missed) = planned.iter().find(|planned| !struck.contains(planned)) {
-        return Err(format!("no such call came: {missed}"));
+        return Err(Failure::NoSuchCall(missed.clone()));
     }
     let dead = &scene.world.stack.dead_letters()[dead..];
     if !dead.is_empty() {
-        return Err(format!("given up: {dead:?}"));
+        return Err(Failure::Rule(format!("given up: {dead:?}")));
     }
     if checked {
         keeps_every_rule(scene).await?;

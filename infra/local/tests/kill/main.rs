@@ -201,6 +201,9 @@ fn told(killed: Kills) -> String {
 
 #[tokio::test]
 async fn work_whose_process_is_killed_comes_to_the_same_end() {
+    if wanted("KILLS") == "all" {
+        return killed_200_times().await;
+    }
     let trial = Trial::of(2_000, 1_000).await;
     let killed = trial.disturbed([1, 2, 1, 1], &mut Random(7)).await;
     assert!(killed.iter().sum::<usize>() >= 3, "{}", told(killed));
@@ -209,9 +212,8 @@ async fn work_whose_process_is_killed_comes_to_the_same_end() {
 /// How often the program is killed altogether, at least.
 const POINTS: usize = 200;
 
-#[tokio::test]
-#[ignore = "takes long: `make kills`"]
-async fn work_whose_process_is_killed_200_times_comes_to_the_same_end() {
+/// What `make kills` runs.
+async fn killed_200_times() {
     let seed = seed();
     let mut random = Random(seed);
     say(&format!("seed {seed}"));
@@ -239,11 +241,14 @@ async fn work_whose_process_is_killed_200_times_comes_to_the_same_end() {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "whoever runs it says what")]
+fn wanted(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_default()
+}
+
 /// The seed of an earlier run, or a new one.
-#[expect(clippy::disallowed_methods, reason = "whoever runs it says which")]
 fn seed() -> u64 {
-    let given = std::env::var("KILLS_SEED").unwrap_or_default();
-    given.parse().unwrap_or_else(|_| {
+    wanted("KILLS_SEED").parse().unwrap_or_else(|_| {
         let mut bytes = [0; 8];
         getrandom::fill(&mut bytes).unwrap();
         u64::from_le_bytes(bytes) >> 32

@@ -62,10 +62,13 @@ fn is_of_the_work(item: &Value) -> bool {
 
 /// Whether an attribute differs from run to run: times, what is random, the attempt that counts, and the trace.
 fn is_passing(name: &str) -> bool {
-    const PASSING: [&str; 10] = [
+    const PASSING: [&str; 13] = [
+        "put_by",
         "at",
         "ttl",
         "ends",
+        "expiry_key",
+        "expiry_shard",
         "sequencer",
         "plan",
         "audit_key",
