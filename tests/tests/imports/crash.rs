@@ -169,6 +169,7 @@ fn timeless(mut table: Table) -> Table {
         let attributes = item.as_object_mut().unwrap();
         attributes.remove("plan");
         attributes.remove("audit_key");
+        attributes.remove("put_by");
         // Licence codes are secret, and so no two attempts make the same.
         let licences = attributes.get_mut("licences");
         let licences = licences.and_then(|licences| licences["M"].as_object_mut());
