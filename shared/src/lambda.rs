@@ -163,9 +163,8 @@ async fn compressed(
     let (parts, body) = response.into_parts();
     let body = body.collect().await;
     let body = body.map_err(|error| InvokeError(error.to_string()))?;
-    let body = body.to_bytes().to_vec();
-    let body =
-        String::from_utf8(body).map_or_else(|bytes| Body::Binary(bytes.into_bytes()), Body::Text);
+    let body = String::from_utf8(body.to_bytes().into())
+        .map_or_else(|bytes| Body::Binary(bytes.into_bytes()), Body::Text);
     Ok(Whole(Response::from_parts(parts, body)))
 }
 

@@ -49,16 +49,17 @@ fn patience_of(attempt: Duration) -> TimeoutConfig {
         .build()
 }
 
-/// A client of a service, whose endpoint may be another than AWS's.
+/// A client of a service of `Aws`, whose endpoint may be another than AWS's.
 macro_rules! client {
-    ($sdk:ident, $aws:expr, $http:expr, $endpoint:expr, $patience:expr) => {{
+    ($sdk:ident, $aws:expr, $service:ident, $http:expr, $patience:expr) => {{
+        let aws = &$aws;
         let mut config = $sdk::Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .region(Region::new($aws.region.clone()))
-            .credentials_provider($aws.credentials.clone())
+            .region(Region::new(aws.region.clone()))
+            .credentials_provider(aws.credentials.clone())
             .http_client($http.clone())
             .timeout_config($patience);
-        if let Some(endpoint) = &$endpoint {
+        if let Some(endpoint) = &aws.$service {
             let retry = RetryConfig::standard().with_initial_backoff(LOCAL_REST);
             config = config.endpoint_url(endpoint).retry_config(retry);
         }
@@ -107,14 +108,8 @@ impl Context {
     pub async fn connect(config: Config, clock: Clock) -> Result<Self, StartError> {
         keys::install();
         let http = http_client(config.aws.ca_bundle.as_deref()).map_err(StartError::Roots)?;
-        let store = client!(
-            aws_sdk_dynamodb,
-            config.aws,
-            http,
-            config.aws.dynamodb,
-            patience()
-        );
-        let store = Store::new(store, &config.table);
+        let table = client!(aws_sdk_dynamodb, config.aws, dynamodb, http, patience());
+        let store = Store::new(table, &config.table);
         let mut ctx = Self {
             config,
             clock,
@@ -141,18 +136,12 @@ impl Context {
     /// have its code in their binaries.
     pub fn mailer(&self) -> &Mailer {
         self.mailer.get_or_init(|| {
-            let aws = &self.config.aws;
+            let (config, patience) = (&self.config, patience_of(MAIL_ATTEMPT));
             Mailer::new(
-                client!(
-                    aws_sdk_sesv2,
-                    aws,
-                    self.http,
-                    aws.ses,
-                    patience_of(MAIL_ATTEMPT)
-                ),
-                self.config.sender.clone(),
-                self.config.configuration_set.clone(),
-                self.config.mail_turn,
+                client!(aws_sdk_sesv2, config.aws, ses, self.http, patience),
+                config.sender.clone(),
+                config.configuration_set.clone(),
+                config.mail_turn,
             )
         })
     }
@@ -160,15 +149,9 @@ impl Context {
     /// The bucket.
     pub fn files(&self) -> &Files {
         self.files.get_or_init(|| {
-            let aws = &self.config.aws;
-            let client = client!(
-                aws_sdk_s3,
-                aws,
-                self.http,
-                aws.s3,
-                patience_of(FILE_ATTEMPT)
-            );
-            Files::new(client, self.config.bucket.clone())
+            let (config, patience) = (&self.config, patience_of(FILE_ATTEMPT));
+            let client = client!(aws_sdk_s3, config.aws, s3, self.http, patience);
+            Files::new(client, config.bucket.clone())
         })
     }
 
@@ -187,14 +170,8 @@ impl Context {
         let Some(id) = &self.config.signing_secret else {
             return Ok(None);
         };
-        let aws = &self.config.aws;
-        let secrets = client!(
-            aws_sdk_secretsmanager,
-            aws,
-            self.http,
-            aws.secrets,
-            patience()
-        );
+        let (aws, http) = (&self.config.aws, &self.http);
+        let secrets = client!(aws_sdk_secretsmanager, aws, secrets, http, patience());
         read_secret(&secrets, id).await.map(Some)
     }
 }
