@@ -208,9 +208,7 @@ async fn answer(State(engine): State<Arc<Engine>>, headers: HeaderMap, body: Byt
 impl Engine {
     /// Carries out a request, if whoever sends it may.
     fn call(&self, headers: &HeaderMap, body: &[u8]) -> Result<String, DynoxideError> {
-        let target = headers.get("x-amz-target");
-        let target = target.and_then(|target| target.to_str().ok());
-        let operation = target.and_then(|target| target.strip_prefix("DynamoDB_20120810."));
+        let operation = iam::header(headers, "x-amz-target").strip_prefix("DynamoDB_20120810.");
         let operation = operation.unwrap_or_default();
         let request: Value = serde_json::from_slice(body).map_err(unreadable)?;
         let accesses = self.schema.accesses(operation, &request);

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use futures::stream;
 use tokio::sync::{broadcast, watch};
 
-use crate::iam::{OPERATOR, access_key};
+use crate::iam::{OPERATOR, access_key, header};
 
 /// What goes wrong with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -324,11 +324,6 @@ fn operation(method: &Method, uri: &Uri, headers: &HeaderMap) -> String {
         (method, _) => method,
     };
     operation.to_owned()
-}
-
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
-    let value = headers.get(name).and_then(|value| value.to_str().ok());
-    value.unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -77,10 +77,7 @@ async fn get_secret_value(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let operation = headers
-        .get("x-amz-target")
-        .and_then(|target| target.to_str().ok());
-    if operation != Some("secretsmanager.GetSecretValue") {
+    if iam::header(&headers, "x-amz-target") != "secretsmanager.GetSecretValue" {
         return refused(
             "InvalidRequestException",
             "the local stack serves GetSecretValue only",
