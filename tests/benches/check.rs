@@ -13,6 +13,7 @@ use std::process::{Command, Stdio};
 
 use muster_local::Options;
 use muster_shared::clock::Clock;
+use muster_tests::bench::{peak_memory, words};
 use muster_tests::world::World;
 use serde_json::{Value, json};
 
@@ -23,8 +24,7 @@ const SMALL: u32 = 10_000;
 type Checked = (f64, f64, f64, u64);
 
 fn main() {
-    // `cargo bench` adds `--bench`.
-    let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
+    let mut words = words();
     let mut out = io::stdout().lock();
     match (words.next(), words.next()) {
         (Some(users), Some(_)) => {
@@ -84,7 +84,7 @@ async fn check(users: u32) -> Checked {
 
     // From here on the most memory is counted anew (proc(5), `clear_refs`).
     fs::write("/proc/self/clear_refs", "5").unwrap();
-    let before = peak();
+    let before = peak_memory("self");
     let mut order = json!({ "units_per_second": 100_000, "seconds": 600 });
     let (mut items, mut seconds, mut units) = (0.0, 0.0, 0.0);
     loop {
@@ -99,18 +99,7 @@ async fn check(users: u32) -> Checked {
         }
         order["next"] = answer["next"].clone();
     }
-    let grew = peak() - before;
+    let grew = u64::from(peak_memory("self") - before);
     world.stack.shutdown().await;
     (items, seconds, units, grew)
-}
-
-/// The most memory that the process had, in kilobytes (proc(5), `VmHWM`).
-fn peak() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.unwrap()
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .unwrap()
 }

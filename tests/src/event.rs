@@ -167,24 +167,12 @@ impl Scene {
             let token = self.names.iter().find(|(name, _)| *name == session);
             headers["authorization"] = token.map(|(_, token)| format!("Bearer {token}")).into();
         }
-        json!({
-            "version": "2.0",
-            "routeKey": route,
-            "rawPath": path,
-            "rawQueryString": "",
-            "headers": headers,
-            "pathParameters": in_path,
-            "queryStringParameters": in_query,
-            "requestContext": {
-                "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1" },
-                "requestId": "fuzz",
-                "routeKey": route,
-                "stage": "$default",
-                "timeEpoch": 0,
-            },
-            "body": body,
-            "isBase64Encoded": false,
-        })
+        let mut event = request(method, path, &headers);
+        event["routeKey"] = route.into();
+        event["pathParameters"] = in_path.into();
+        event["queryStringParameters"] = in_query.into();
+        event["body"] = body.into();
+        event
     }
 
     async fn end(&self) {
@@ -193,8 +181,30 @@ impl Scene {
     }
 }
 
+/// A request as API Gateway tells of it (payload version 2.0), without a body.
+#[must_use]
+pub fn request(method: &str, path: &str, headers: &Value) -> Value {
+    let route = format!("{method} {path}");
+    json!({
+        "version": "2.0",
+        "routeKey": route,
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": headers,
+        "requestContext": {
+            "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1" },
+            "requestId": "1",
+            "routeKey": route,
+            "stage": "$default",
+            "timeEpoch": 0,
+        },
+        "isBase64Encoded": false,
+    })
+}
+
 /// A batch of one message.
-fn message(body: &str) -> Value {
+#[must_use]
+pub fn message(body: &str) -> Value {
     json!({ "Records": [{
         "messageId": "1",
         "receiptHandle": "1",

@@ -1,6 +1,7 @@
 //! What the end-to-end tests, the API document and the benchmarks are made of.
 #![expect(clippy::panic, reason = "a test that cannot go on says so")]
 
+pub mod bench;
 pub mod binaries;
 pub mod event;
 pub mod openapi;

@@ -16,8 +16,10 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use bare::{Item, TABLE, attributes, client, scan};
 use muster_local::Options;
 use muster_shared::clock::Clock;
+use muster_tests::bench::words;
 use muster_tests::world::{Actor, Answer, Company, World, text};
 use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 
 /// What is called for the so-many-th time: a path with its body, or none to GET it.
 type Call = fn(&Scene<'_>, usize) -> (String, Value);
@@ -63,12 +65,9 @@ struct Scene<'w> {
 }
 
 fn main() {
-    let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
-    let times = words.next().map_or(200, |times| times.parse().unwrap());
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let times = words().next();
+    let times = times.map_or(200, |times| times.parse().unwrap());
+    let runtime = Runtime::new().unwrap();
     runtime.block_on(measure(times)).unwrap();
 }
 

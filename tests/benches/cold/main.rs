@@ -25,22 +25,19 @@ use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
+use muster_tests::bench::words;
 use process::{Figures, Started};
 use scene::Subject;
 use tls::Tls;
+use tokio::runtime::Runtime;
 
 const STARTS: usize = 20;
 const WARM: usize = 200;
 const REQUESTS: usize = 10_000;
+
 fn main() {
-    let names: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|word| word != "--bench")
-        .collect();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let names: Vec<String> = words().collect();
+    let runtime = Runtime::new().unwrap();
     runtime.block_on(measure(&names)).unwrap();
 }
 

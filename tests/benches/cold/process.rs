@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use muster_local::Environment;
+use muster_tests::bench::peak_memory;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -64,11 +65,6 @@ impl Started {
         took
     }
 
-    fn read(&self, file: &str) -> String {
-        let pid = self.environment.id().unwrap();
-        std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap()
-    }
-
     /// The CPU that its threads have used.
     fn cpu(&self) -> Duration {
         let pid = self.environment.id().unwrap();
@@ -83,10 +79,7 @@ impl Started {
 
     /// The most memory that it has had, in kilobytes.
     pub fn peak_memory(&self) -> u32 {
-        let status = self.read("status");
-        let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-        let mut words = line.unwrap().split_whitespace();
-        words.nth(1).unwrap().parse().unwrap()
+        peak_memory(&self.environment.id().unwrap().to_string())
     }
 }
 

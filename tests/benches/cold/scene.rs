@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use muster_local::Options;
 use muster_shared::clock::Clock;
+use muster_tests::event;
 use muster_tests::world::{World, text};
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -115,7 +116,7 @@ impl Scene {
                 let (pk, sk) = &self.done[name];
                 let keys = json!({ "PK": { "S": pk }, "SK": { "S": sk } });
                 let body = json!({ "dynamodb": { "Keys": keys } }).to_string();
-                json!({ "Records": [{ "messageId": "1", "body": body, "eventSource": "aws:sqs" }] })
+                event::message(&body)
             }
             "import" | "count-users" | "record-delivery" => json!({ "Records": [] }),
             "provision" | "support" | "expire-invitations" | "seal-audit" | "erase-users" => {
@@ -148,33 +149,13 @@ impl Scene {
     }
 }
 
-/// The event of the HTTP API for a request.
+/// A request, of whoever has the token.
 fn request(method: &str, path: &str, token: Option<&str>, body: &Value) -> Value {
-    let route = format!("{method} {path}");
     let mut headers = json!({ "content-type": "application/json", "host": "bench" });
     if let Some(token) = token {
         headers["authorization"] = json!(format!("Bearer {token}"));
     }
-    let mut event = json!({
-        "version": "2.0",
-        "routeKey": route,
-        "rawPath": path,
-        "rawQueryString": "",
-        "headers": headers,
-        "requestContext": {
-            "accountId": "000000000000",
-            "apiId": "bench",
-            "domainName": "bench",
-            "domainPrefix": "bench",
-            "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "bench" },
-            "requestId": "bench",
-            "routeKey": route,
-            "stage": "$default",
-            "time": "01/Jan/2026:00:00:00 +0000",
-            "timeEpoch": 1_767_225_600_000_u64,
-        },
-        "isBase64Encoded": false,
-    });
+    let mut event = event::request(method, path, &headers);
     if !body.is_null() {
         event["body"] = json!(body.to_string());
     }

@@ -11,7 +11,7 @@
 mod bare;
 mod ceiling;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -20,22 +20,17 @@ use std::time::{Duration, Instant};
 
 use muster_local::Options;
 use muster_shared::clock::Clock;
+use muster_tests::bench::{peak_memory, words};
 use muster_tests::world::{World, text};
 use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 
 /// Rows of the small import, whose memory the large one's is compared with.
 const SMALL: u32 = 10_000;
 
 fn main() {
-    // `cargo bench` adds `--bench`.
-    let words: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|word| word != "--bench")
-        .collect();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let words: Vec<String> = words().collect();
+    let runtime = Runtime::new().unwrap();
     let mut out = io::stdout().lock();
     if let [folder, rows] = words.as_slice() {
         let import = runtime.block_on(import(Path::new(folder), rows.parse().unwrap()));
@@ -127,7 +122,7 @@ async fn import(data: &Path, rows: u32) -> Import {
     let done = owner.commit_import(&planned).await;
     let commit = start.elapsed();
     assert_eq!(done["state"], "done", "{done}");
-    let peak = peak();
+    let peak = u64::from(peak_memory("self")) / 1024;
     let report = tokio::task::spawn_blocking(move || lines(&text(&done["report_url"])).unwrap());
     assert_eq!(report.await.unwrap(), u64::from(rows) + 1);
     world.stack.shutdown().await;
@@ -191,17 +186,4 @@ fn send(
     )?;
     io::copy(&mut body, &mut socket)?;
     Ok(BufReader::new(socket))
-}
-
-/// The most memory that the process ever had, in megabytes (proc(5), `VmHWM`).
-fn peak() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes: u64 = line
-        .unwrap()
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .unwrap();
-    kilobytes / 1024
 }

@@ -15,6 +15,7 @@ use muster_shared::config::Config;
 use muster_shared::context::Context;
 use muster_shared::error::Internal;
 use muster_shared::lambda::{Function, Invocation, LambdaEvent};
+use muster_tests::event;
 use muster_tests::world::{Company, PASSWORD, World};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -204,8 +205,7 @@ async fn the_life_of_a_link_counts_from_the_sending_and_not_from_the_asking() {
 fn batch(pk: &str) -> LambdaEvent<Value> {
     let keys = json!({ "PK": { "S": pk }, "SK": { "S": "MAIL" } });
     let body = json!({ "dynamodb": { "Keys": keys } }).to_string();
-    let batch = json!({ "Records": [{ "messageId": "1", "body": body }] });
-    LambdaEvent::new(batch, Invocation::default())
+    LambdaEvent::new(event::message(&body), Invocation::default())
 }
 
 #[tokio::test]
