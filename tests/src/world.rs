@@ -319,6 +319,20 @@ impl World {
         link.unwrap_or_else(|| panic!("no link in {}", newest.text))
     }
 
+    /// The token of the newest link to a page that an address got: what stands behind its `#`.
+    ///
+    /// # Panics
+    /// When there is no such link.
+    pub async fn link(&self, address: &str, page: &str) -> String {
+        let mails = self.mails_to(address).await;
+        let links = mails.iter().rev().flat_map(|mail| mail.links());
+        let page = format!("/{page}#");
+        let mut tokens = links.filter_map(|link| Some(link.split_once(&page)?.1.to_owned()));
+        tokens
+            .next()
+            .unwrap_or_else(|| panic!("no link to {page} for {address}"))
+    }
+
     /// Who did an operation to whom, oldest first, by a tenant's audit trail: `user usr_… -> usr_…`.
     #[must_use]
     pub fn audited(&self, tenant: &str, operation: &str) -> Vec<String> {
@@ -506,6 +520,14 @@ impl World {
         for (attribute, value) in own.as_object().into_iter().flatten() {
             item[attribute] = value.clone();
         }
+        self.put(&item);
+    }
+
+    /// Puts an item past all functions, as somebody who got hold of the table would.
+    ///
+    /// # Panics
+    /// When it cannot be put.
+    pub fn put(&self, item: &Value) {
         let request = json!({ "TableName": "muster", "Item": item });
         let request = serde_json::from_value(request).unwrap_or_else(|error| panic!("{error}"));
         let put = self.stack.database().put_item(request);

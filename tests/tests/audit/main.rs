@@ -10,9 +10,7 @@ mod exporting;
 mod seals;
 mod trail;
 
-use std::collections::BTreeMap;
-
-use muster_tests::world::{Actor, Company, World, text};
+use muster_tests::world::{Actor, Company, Table, World, text};
 use serde_json::{Value, json};
 
 /// All pages of the trail, newest first.
@@ -43,25 +41,8 @@ async fn owner<'w>(world: &'w World, company: &Company<'_>) -> Actor<'w> {
 }
 
 /// Every item of the table, by its key.
-fn items(world: &World) -> BTreeMap<(String, String), Value> {
-    let (mut items, mut request) = (BTreeMap::new(), json!({ "TableName": table(world) }));
-    loop {
-        let database = world.stack.database();
-        let page = database
-            .scan(serde_json::from_value(request.clone()).unwrap())
-            .unwrap();
-        let page = serde_json::to_value(page).unwrap();
-        for item in page["Items"].as_array().unwrap() {
-            items.insert(
-                (text(&item["PK"]["S"]), text(&item["SK"]["S"])),
-                item.clone(),
-            );
-        }
-        if page["LastEvaluatedKey"].is_null() {
-            return items;
-        }
-        request["ExclusiveStartKey"] = page["LastEvaluatedKey"].clone();
-    }
+fn items(world: &World) -> Table {
+    world.table(|_, _| true)
 }
 
 /// The items of a partition that begins so, in their order.
@@ -80,16 +61,6 @@ fn stored(world: &World, company: &Company<'_>) -> Vec<Value> {
 
 fn table(world: &World) -> String {
     world.operator().config.table.clone()
-}
-
-/// Writes an item past all functions, as somebody who got hold of the table would.
-fn put(world: &World, item: &Value) {
-    let request = json!({ "TableName": table(world), "Item": item });
-    world
-        .stack
-        .database()
-        .put_item(serde_json::from_value(request).unwrap())
-        .unwrap();
 }
 
 /// Deletes an item past all functions.

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use muster_tests::world::{Company, World, text};
 use serde_json::{Value, json};
 
-use super::{delete, operations, owner, partition, put, stored, trail, user_item};
+use super::{delete, operations, owner, partition, stored, trail, user_item};
 
 /// A company with entries in several windows, all of them sealed: 2026-03-02, a user at 8, 9, 11 and 12 o'clock.
 async fn sealed(world: &World) -> Company<'_> {
@@ -185,13 +185,13 @@ async fn an_entry_that_was_edited_removed_or_slipped_in_is_found() {
         let mut edited = entries[3].clone();
         edit(&mut edited);
         assert_ne!(edited, entries[3], "edit {place}");
-        put(&world, &edited);
+        world.put(&edited);
         assert_eq!(
             findings(&world, &company).await,
             ["entries_changed at 2"],
             "edit {place}"
         );
-        put(&world, &entries[3]);
+        world.put(&entries[3]);
         assert_eq!(findings(&world, &company).await, intact);
     }
     // Removed, and told how many are missing.
@@ -202,7 +202,7 @@ async fn an_entry_that_was_edited_removed_or_slipped_in_is_found() {
         "to": "2026-03-02T09:00:00.000Z", "sealed": 3, "found": 2,
     });
     assert_eq!(verification["findings"], json!([finding]));
-    put(&world, &entries[0]);
+    world.put(&entries[0]);
     // Slipped in: where there were entries, and where there were none.
     for (time, seal) in [
         ("2026-03-02T12:30:00.000Z", 4),
@@ -210,7 +210,7 @@ async fn an_entry_that_was_edited_removed_or_slipped_in_is_found() {
     ] {
         let mut slipped = entries[4].clone();
         slipped["SK"] = json!({ "S": format!("{time}#aud_0000000000000001") });
-        put(&world, &slipped);
+        world.put(&slipped);
         assert_eq!(
             findings(&world, &company).await,
             [format!("entries_changed at {seal}")]
@@ -220,7 +220,7 @@ async fn an_entry_that_was_edited_removed_or_slipped_in_is_found() {
     // Before the company was there nothing is shown.
     let mut early = entries[4].clone();
     early["SK"] = json!({ "S": "2026-03-01T00:00:00.000Z#aud_0000000000000001" });
-    put(&world, &early);
+    world.put(&early);
     let boss = owner(&world, &company).await;
     assert_eq!(trail(&boss, "").await.len(), 6);
     delete(&world, &early);
@@ -228,13 +228,13 @@ async fn an_entry_that_was_edited_removed_or_slipped_in_is_found() {
     let mut moved = entries[5].clone();
     moved["SK"] = json!({ "S": text(&moved["SK"]["S"]).replace("T12:", "T11:") });
     delete(&world, &entries[5]);
-    put(&world, &moved);
+    world.put(&moved);
     assert_eq!(
         findings(&world, &company).await,
         ["entries_changed at 3", "entries_changed at 4"]
     );
     delete(&world, &moved);
-    put(&world, &entries[5]);
+    world.put(&entries[5]);
     assert_eq!(findings(&world, &company).await, intact);
     // In another company nothing is found.
     let rival = world.company("Rival").await;
@@ -256,51 +256,51 @@ async fn a_seal_that_was_edited_removed_or_reordered_is_found() {
     for edit in edits {
         let mut edited = made[1].clone();
         edit(&mut edited);
-        put(&world, &edited);
+        world.put(&edited);
         // The seal itself, and the next one, which was made after the true one.
         assert_eq!(
             findings(&world, &company).await,
             ["seal_forged at 2", "chain_broken at 3"]
         );
-        put(&world, &made[1]);
+        world.put(&made[1]);
     }
     let mut unsigned = made[1].clone();
     unsigned["signature"] = made[2]["signature"].clone();
-    put(&world, &unsigned);
+    world.put(&unsigned);
     assert_eq!(findings(&world, &company).await, ["seal_forged at 2"]);
     let mut broken = made[1].clone();
     broken["root"] = json!({ "N": "1" });
-    put(&world, &broken);
+    world.put(&broken);
     assert_eq!(
         findings(&world, &company).await,
         ["seal_forged at 2", "seal_missing at 3"]
     );
-    put(&world, &made[1]);
+    world.put(&made[1]);
 
     for (removed, found) in [(0, "seal_missing at 2"), (2, "seal_missing at 4")] {
         delete(&world, &made[removed]);
         assert_eq!(findings(&world, &company).await, [found]);
-        put(&world, &made[removed]);
+        world.put(&made[removed]);
     }
     delete(&world, &made[3]);
     assert_eq!(
         findings(&world, &company).await,
         ["newest_seal_missing at 4"]
     );
-    put(&world, &made[3]);
+    world.put(&made[3]);
 
     let (mut one, mut other) = (made[1].clone(), made[2].clone());
     (one["SK"], other["SK"]) = (made[2]["SK"].clone(), made[1]["SK"].clone());
-    put(&world, &one);
-    put(&world, &other);
+    world.put(&one);
+    world.put(&other);
     let found = findings(&world, &company).await;
     assert_eq!(
         found[..2],
         ["seal_forged at 2", "seal_forged at 2"],
         "{found:?}"
     );
-    put(&world, &made[1]);
-    put(&world, &made[2]);
+    world.put(&made[1]);
+    world.put(&made[2]);
     assert_eq!(findings(&world, &company).await, intact);
 }
 
@@ -322,7 +322,7 @@ async fn nothing_is_sealed_on_top_of_a_seal_that_is_not_ours() {
         1,
         "others are sealed all the same"
     );
-    put(&world, &made[3]);
+    world.put(&made[3]);
     let run = world.stack.invoke("seal-audit", json!({})).await.unwrap();
     assert_eq!(run, json!({ "seals": 1 }));
     assert_eq!(findings(&world, &company).await, Vec::<String>::new());
@@ -341,15 +341,13 @@ async fn a_key_that_merely_stands_in_the_table_is_not_trusted() {
     let tenant = TenantId::parse(&company.tenant).unwrap();
     let key = SigningKey::from_bytes(&[7; 32]);
     let x = BASE64URL_NOPAD.encode(&key.verifying_key().to_bytes());
-    put(
-        &world,
-        &json!({ "PK": { "S": "KEYS" }, "SK": { "S": "KEY#mine" }, "kid": { "S": "mine" }, "x": { "S": x }, "published_at": { "S": "2026-03-02T08:00:00Z" } }),
+    world.put(&json!({ "PK": { "S": "KEYS" }, "SK": { "S": "KEY#mine" }, "kid": { "S": "mine" }, "x": { "S": x }, "published_at": { "S": "2026-03-02T08:00:00Z" } }),
     );
     let store = &world.operator().store;
     let made = seals(&world, &company);
     for kid in ["mine", made[3]["kid"]["S"].as_str().unwrap()] {
         let to = text(&made[3]["to"]["S"]).parse().unwrap();
-        put(&world, &made[3]);
+        world.put(&made[3]);
         let mut seal: Seal = store.seal(&tenant, to).await.unwrap().unwrap();
         kid.clone_into(&mut seal.kid);
         seal.sealed_at += SignedDuration::from_secs(1);
@@ -360,7 +358,7 @@ async fn a_key_that_merely_stands_in_the_table_is_not_trusted() {
             item[name] = json!({ "S": value });
         }
         item["sealed_at"] = json!({ "S": seal.sealed_at.to_string() });
-        put(&world, &item);
+        world.put(&item);
         let found = findings(&world, &company).await;
         assert_eq!(found, ["seal_forged at 4", "newest_seal_missing at 4"]);
     }
@@ -423,7 +421,7 @@ async fn a_verification_goes_on_where_the_call_before_ended() {
     assert_eq!((&rest["seals"], &rest["intact"]), (&json!(2), &json!(true)));
     let mut edited = seals(&world, &company)[1].clone();
     edited["entries"] = json!({ "N": "9" });
-    put(&world, &edited);
+    world.put(&edited);
     let rest = verify(&world, &company, &format!("cursor={cursor}")).await;
     assert_eq!(rest["findings"][0]["kind"], "chain_broken", "{rest}");
 }

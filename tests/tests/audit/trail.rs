@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use muster_tests::world::{PASSWORD, World, text};
 use serde_json::{Value, json};
 
-use super::{delete, items, operations, owner, put, stored, trail, user_item};
+use super::{delete, items, operations, owner, stored, trail, user_item};
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
@@ -380,7 +380,7 @@ async fn what_was_personal_goes_with_its_user_and_the_entries_stay() {
     let item = user_item(&world, &ada);
     let mut other = item.clone();
     other["audit_key"] = json!({ "S": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" });
-    put(&world, &other);
+    world.put(&other);
     let target = trail(boss, &format!("user={ada}")).await[0]["targets"][0].clone();
     assert_eq!(
         (&target["damaged"], &target["erased"]),
@@ -412,7 +412,7 @@ async fn a_search_looks_through_so_much_at_a_time_and_finds_what_lies_far_back()
         let mut entry = provisioned.clone();
         entry["SK"] = json!({ "S": format!("2026-03-02T08:00:01.000Z#aud_{number:016}") });
         entry["operation"] = json!({ "S": "filled.up" });
-        put(&world, &entry);
+        world.put(&entry);
     }
     let query = format!("operation=users.&user={}", company.owner.user);
     let _ = company.owner.add(json!({ "external_id": "ada" })).await;

@@ -414,12 +414,6 @@ impl Hand<'_> {
     }
 }
 
-fn put(world: &World, item: &Value) {
-    let request = json!({ "TableName": "muster", "Item": item });
-    let request = serde_json::from_value(request).unwrap();
-    let _ = world.stack.database().put_item(request).unwrap();
-}
-
 fn delete(world: &World, item: &Value) {
     let key = json!({ "PK": item["PK"], "SK": item["SK"] });
     let request = json!({ "TableName": "muster", "Key": key });
@@ -445,7 +439,7 @@ async fn each_fault_is_found_and_called_by_its_name() {
         let deeds = fault(&hand);
         for deed in &deeds {
             match deed {
-                Deed::Put(item) => put(world, item),
+                Deed::Put(item) => world.put(item),
                 Deed::Delete(item) => delete(world, item),
             }
         }
@@ -468,7 +462,7 @@ async fn each_fault_is_found_and_called_by_its_name() {
         for deed in deeds {
             let (Deed::Put(item) | Deed::Delete(item)) = deed;
             match hand.table.get(&place(&item)) {
-                Some(before) => put(world, before),
+                Some(before) => world.put(before),
                 None => delete(world, &item),
             }
         }

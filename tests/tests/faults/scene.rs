@@ -115,9 +115,7 @@ fn restore_table(world: &World, wanted: &Table) {
     let now = world.table(|_, _| true);
     for (key, item) in wanted {
         if now.get(key) != Some(item) {
-            let put = json!({ "TableName": "muster", "Item": item });
-            let put = database.put_item(serde_json::from_value(put).unwrap());
-            put.unwrap();
+            world.put(item);
         }
     }
     for (pk, sk) in now.keys().filter(|key| !wanted.contains_key(*key)) {
@@ -148,17 +146,6 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         }
     }
     all
-}
-
-/// The newest link to a page that an address got: what stands behind its `#`.
-async fn link(world: &World, address: &str, page: &str) -> String {
-    let mails = world.mails_to(address).await;
-    let links = mails.iter().rev().flat_map(|mail| mail.links());
-    let mut tokens =
-        links.filter_map(|link| Some(link.split_once(&format!("/{page}#"))?.1.to_owned()));
-    tokens
-        .next()
-        .unwrap_or_else(|| panic!("no link to {page} for {address}"))
 }
 
 struct Things<'w> {
@@ -260,7 +247,7 @@ async fn invited(things: &mut Things<'_>) {
         let email = format!("{name}@drivers.example");
         let form = json!({ "email": email, "invite": true, "products": [product] });
         things.make(name, "/v1/users", form).await;
-        let token = link(things.world, &email, "activate").await;
+        let token = things.world.link(&email, "activate").await;
         things.name(&format!("{name}'s link"), token);
     }
     for name in ["eve", "eve again"] {
@@ -290,15 +277,15 @@ async fn active(things: &mut Things<'_>) {
     things.post(&delete, confirm).await;
     let reset = format!("/v1/users/{}/password-reset", things.named["gus"]);
     things.post(&reset, json!({})).await;
-    let token = link(things.world, "gus@colleagues.example", "reset").await;
+    let token = things.world.link("gus@colleagues.example", "reset").await;
     things.name("gus's reset", token);
     let change = format!("/v1/users/{}/email", things.named["hal"]);
     things
         .post(&change, json!({ "email": "hal@new.example" }))
         .await;
-    let token = link(things.world, "hal@new.example", "email").await;
+    let token = things.world.link("hal@new.example", "email").await;
     things.name("hal's change", token);
-    let token = link(things.world, "hal@colleagues.example", "email").await;
+    let token = things.world.link("hal@colleagues.example", "email").await;
     things.name("hal's cancellation", token);
 }
 
@@ -345,6 +332,6 @@ async fn joining(things: &mut Things<'_>, owner: &str) {
     let email = "jo@colleagues.example";
     let form = json!({ "email": email, "invite": true });
     things.name("jo there", owner.add(form).await);
-    let token = link(things.world, email, "activate").await;
+    let token = things.world.link(email, "activate").await;
     things.name("jo's link", token);
 }

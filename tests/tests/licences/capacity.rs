@@ -182,7 +182,7 @@ async fn what_people_do_for_themselves_costs_what_it_did() {
     ] {
         costs.note(call, &nobody.post("/v1/password-resets", ask(login)).await);
     }
-    let token = token(&world, email, "/reset#").await;
+    let token = world.link(email, "reset").await;
     let body = json!({ "token": token });
     let checked = nobody.post("/v1/password-resets/check", body).await;
     costs.note("look at a link to a new password", &checked);
@@ -202,7 +202,7 @@ async fn what_people_do_for_themselves_costs_what_it_did() {
         &start("a@new.example").await,
     );
     costs.note("start another in its place", &start("b@new.example").await);
-    let cancel = json!({ "token": self::token(&world, email, "/email#").await });
+    let cancel = json!({ "token": world.link(email, "email").await });
     let checked = nobody.post("/v1/email-changes/check", cancel.clone()).await;
     costs.note("look at its link", &checked);
     let cancelled = nobody.post("/v1/email-changes/cancel", cancel).await;
@@ -211,7 +211,7 @@ async fn what_people_do_for_themselves_costs_what_it_did() {
     costs.note("withdraw it", &owner.delete(&path).await);
     let _ = start("d@new.example").await;
     let confirm = json!({
-        "token": self::token(&world, "d@new.example", "/email#").await,
+        "token": world.link("d@new.example", "email").await,
         "username": "ada.acme",
         "password": PASSWORD,
     });
@@ -221,7 +221,7 @@ async fn what_people_do_for_themselves_costs_what_it_did() {
     let path = format!("/v1/users/{}/email", mia.user);
     let started = owner.post(&path, json!({ "email": "mia@new.example" }));
     let _ = started.await.expect(202);
-    let confirm = json!({ "token": self::token(&world, "mia@new.example", "/email#").await });
+    let confirm = json!({ "token": world.link("mia@new.example", "email").await });
     let confirmed = nobody.post("/v1/email-changes/confirm", confirm).await;
     costs.note("confirm it, the person moves", &confirmed);
     insta::assert_snapshot!("capacity_of_people", costs.0);
@@ -346,16 +346,6 @@ async fn invited(owner: &Actor<'_>, email: &str) -> String {
     let person = json!({ "person": { "email": email, "first_name": "Ada" } });
     let invited = owner.post("/v1/invitations", person).await;
     text(&invited.expect(201)["id"])
-}
-
-/// The token of the newest link to this page that an address got.
-async fn token(world: &World, address: &str, page: &str) -> String {
-    let mails = world.mails_to(address).await;
-    let links = mails.iter().rev().flat_map(|mail| mail.links());
-    let mut tokens = links.filter_map(|link| Some(link.split_once(page)?.1.to_owned()));
-    tokens
-        .next()
-        .unwrap_or_else(|| panic!("no link for {address}"))
 }
 
 /// What an order of support consumes, which has no route.

@@ -111,24 +111,10 @@ async fn delete(world: &World, company: &Company<'_>, user: &str) {
 
 /// Every item of the table, by its key.
 fn items(world: &World) -> BTreeMap<String, Value> {
-    let table = &world.operator().config.table;
-    let (mut items, mut request) = (BTreeMap::new(), json!({ "TableName": table }));
-    loop {
-        let page = world
-            .stack
-            .database()
-            .scan(serde_json::from_value(request.clone()).unwrap())
-            .unwrap();
-        let page = serde_json::to_value(page).unwrap();
-        for item in page["Items"].as_array().unwrap() {
-            let key = format!("{} {}", text(&item["PK"]["S"]), text(&item["SK"]["S"]));
-            items.insert(key, item.clone());
-        }
-        if page["LastEvaluatedKey"].is_null() {
-            return items;
-        }
-        request["ExclusiveStartKey"] = page["LastEvaluatedKey"].clone();
-    }
+    let table = world.table(|_, _| true).into_iter();
+    table
+        .map(|((pk, sk), item)| (format!("{pk} {sk}"), item))
+        .collect()
 }
 
 /// The audit trail of a company, oldest first: when, who, what, and how many targets.

@@ -48,12 +48,7 @@ async fn sign_in(world: &World, login: &str, password: &str) -> Answer {
 
 /// The token of the newest link about an address that an address got.
 pub async fn token(world: &World, address: &str) -> String {
-    let mails = world.mails_to(address).await;
-    let links = mails.iter().rev().flat_map(|mail| mail.links());
-    let mut tokens = links.filter_map(|link| Some(link.split_once("/email#")?.1.to_owned()));
-    tokens
-        .next()
-        .unwrap_or_else(|| panic!("no link for {address}"))
+    world.link(address, "email").await
 }
 
 /// The code in the newest mail to an address.

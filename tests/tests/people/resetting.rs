@@ -40,15 +40,7 @@ async fn sign_in(world: &World, login: &str, password: &str) -> Answer {
 
 /// The token of the newest link to a new password that an address got.
 pub async fn reset_token(world: &World, address: &str) -> String {
-    let mails = world.mails_to(address).await;
-    let links = mails.iter().rev().flat_map(|mail| mail.links());
-    let mut tokens = links.filter_map(|link| {
-        let (_, token) = link.split_once("/reset#")?;
-        Some(token.to_owned())
-    });
-    tokens
-        .next()
-        .unwrap_or_else(|| panic!("no link for {address}"))
+    world.link(address, "reset").await
 }
 
 /// How many mails with such a link an address got.
