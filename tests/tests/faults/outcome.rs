@@ -177,6 +177,7 @@ impl Names {
         {
             &word[..4]
         } else if digits > 0
+            || is_code(word)
             || (word.len() >= 20
                 && (word.bytes().all(|c| c.is_ascii_alphanumeric()) || is_base64(word)))
         {
@@ -185,6 +186,11 @@ impl Names {
             word
         }
     }
+}
+
+/// Whether a word may be the code of a licence, which now and then has no digit.
+fn is_code(word: &str) -> bool {
+    word.bytes().all(|c| c.is_ascii_uppercase() || c == b'-')
 }
 
 /// Whether a word may be bytes in base 64; ours are in small letters or begin with a capital one.
