@@ -191,7 +191,7 @@ impl Applying<'_> {
             version: verdict.version.parse().ok(),
             said: References::parse(verdict.references)
                 .ok_or_else(moved_on)
-                .and_then(|to| UserRow::planned(&row.row, &self.tenant.policy, to)),
+                .and_then(|to| UserRow::planned(&row.row, &self.tenant.policy, to, verdict.phone)),
         })
     }
 

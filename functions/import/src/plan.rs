@@ -12,6 +12,7 @@ use muster_shared::domain::email::Email;
 use muster_shared::domain::id::{ProductId, Seed, UserId};
 use muster_shared::domain::import::{Chunk, Counts, Import, Outcome, RowProblem};
 use muster_shared::domain::importing::{may_add, may_change};
+use muster_shared::domain::phone::Phone;
 use muster_shared::domain::powers::Powers;
 use muster_shared::domain::refusal::Refusal;
 use muster_shared::domain::tenant::Tenant;
@@ -69,6 +70,7 @@ struct Decided {
     version: Option<u64>,
     /// What the row refers to, as the plan keeps it.
     references: String,
+    phone: Option<Phone>,
     /// The products of which the row takes a seat.
     seats: BTreeSet<ProductId>,
 }
@@ -262,6 +264,7 @@ struct Planning {
     user: UserId,
     version: Option<u64>,
     references: String,
+    phone: Option<Phone>,
     seats: BTreeSet<ProductId>,
 }
 
@@ -278,6 +281,7 @@ impl Planning {
             user,
             version,
             references: said.references.to_string(),
+            phone: said.phone.clone(),
             seats,
         }
     }
@@ -293,6 +297,7 @@ impl Decided {
                 user: Some(planning.user),
                 version: planning.version,
                 references: planning.references,
+                phone: planning.phone,
                 seats: planning.seats,
             },
             Err(fault) => Self {
@@ -302,6 +307,7 @@ impl Decided {
                 user: None,
                 version: None,
                 references: String::new(),
+                phone: None,
                 seats: BTreeSet::new(),
             },
         }
@@ -418,6 +424,7 @@ impl<'a> Writing<'a> {
                 user,
                 version: &version,
                 references: &decided.references,
+                phone: decided.phone.as_ref().map_or("", Phone::as_str),
             },
         );
         if decided.outcome == Outcome::Refused && self.problems.len() < PROBLEMS {

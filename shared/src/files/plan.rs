@@ -14,13 +14,13 @@ use super::records::{Cells, Limits, Records};
 use super::row::Row;
 
 /// What a plan says in front of a row, after the columns of a report.
-const PLAN: [&str; 3] = ["User", "Version", "References"];
+const PLAN: [&str; 4] = ["User", "Version", "References", "Phone"];
 const BOM: &str = "\u{FEFF}";
 
 /// Which of the two files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// `Line,Outcome,Code,Message,User,Version,References` and the columns of the upload: for the commit.
+    /// `Line,Outcome,Code,Message,User,Version,References,Phone` and the columns of the upload: for the commit.
     Plan,
     /// `Line,Outcome,Code,Message` and the columns of the upload: for people.
     Report,
@@ -41,6 +41,8 @@ pub struct Verdict<'a> {
     pub version: &'a str,
     /// What the row refers to, by id.
     pub references: &'a str,
+    /// The phone number in the tenant's form.
+    pub phone: &'a str,
 }
 
 /// Writes a plan or a report into a buffer that is taken away in parts, and knows how far it is.
@@ -89,7 +91,12 @@ impl PlanWriter {
             verdict.code,
             verdict.message,
         ];
-        let plan = [verdict.user, verdict.version, verdict.references];
+        let plan = [
+            verdict.user,
+            verdict.version,
+            verdict.references,
+            verdict.phone,
+        ];
         let plan = if self.form == Form::Plan {
             plan.as_slice()
         } else {
@@ -259,6 +266,7 @@ impl PlanRow {
             user: cell(4),
             version: cell(5),
             references: cell(6),
+            phone: cell(7),
         }
     }
 }
@@ -294,6 +302,7 @@ mod tests {
         user: "usr_1",
         version: "3",
         references: "driver",
+        phone: "+491",
     };
     const REFUSED: Verdict<'_> = Verdict {
         outcome: "refused",
@@ -302,18 +311,19 @@ mod tests {
         user: "",
         version: "",
         references: "",
+        phone: "",
     };
     const FILE: &str =
         "External ID,Depot,Email\n =T-1,\"a \"\"b\"\"\nc\",x\n-12.5,+4915112345,'=y\n";
 
     #[test]
-    fn a_plan_puts_seven_columns_in_front() {
+    fn a_plan_puts_eight_columns_in_front() {
         let plan = String::from_utf8(write(Form::Plan, FILE.as_bytes(), &CREATED)).unwrap();
         assert_eq!(
             plan,
-            "\u{FEFF}Line,Outcome,Code,Message,User,Version,References,External ID,Depot,Email\n\
-             2,created,,,usr_1,3,driver,' =T-1,\"a \"\"b\"\"\nc\",x\n\
-             4,created,,,usr_1,3,driver,-12.5,+4915112345,'=y\n"
+            "\u{FEFF}Line,Outcome,Code,Message,User,Version,References,Phone,External ID,Depot,Email\n\
+             2,created,,,usr_1,3,driver,+491,' =T-1,\"a \"\"b\"\"\nc\",x\n\
+             4,created,,,usr_1,3,driver,+491,-12.5,+4915112345,'=y\n"
         );
     }
 
@@ -399,10 +409,10 @@ mod tests {
         );
         let reader = PlanReader::new(&write(Form::Plan, b"External ID\n", &CREATED)).unwrap();
         let rows: Vec<_> = reader
-            .rows(b"x,created,,,,,,T-1\n2,created\n3,created,,,,,,T-2\n")
+            .rows(b"x,created,,,,,,,T-1\n2,created\n3,created,,,,,,,T-2\n")
             .collect();
-        assert_eq!(rows[0], Err(PlanError::Row { at: 19 }));
-        assert_eq!(rows[1], Err(PlanError::Row { at: 29 }));
+        assert_eq!(rows[0], Err(PlanError::Row { at: 20 }));
+        assert_eq!(rows[1], Err(PlanError::Row { at: 30 }));
         assert!(rows[2].is_ok());
     }
 

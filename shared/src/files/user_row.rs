@@ -26,7 +26,8 @@ pub struct UserRow {
     pub email: Option<Email>,
     first_name: Option<Name>,
     last_name: Option<Name>,
-    phone: Option<Phone>,
+    /// Phone number, in the form of the tenant's policy.
+    pub phone: Option<Phone>,
     employee_number: Option<EmployeeNumber>,
     kind: Option<Kind>,
     class: Option<Class>,
@@ -86,7 +87,8 @@ impl UserRow {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn read(row: &Row, policy: &Policy, directory: &Directory) -> Result<Self, RowFault> {
-        Self::read_with(row, policy, |faults| References {
+        let phone = |text: &str| Phone::parse(text, policy.phone);
+        Self::read_with(row, phone, |faults| References {
             roles: faults
                 .take(row, Column::Roles, |cell| directory.roles(cell))
                 .unwrap_or_default(),
@@ -102,17 +104,24 @@ impl UserRow {
         })
     }
 
-    /// Reads a row of a plan, which says what the row refers to.
+    /// Reads a row of a plan, which says what the row refers to, and the phone number as the policy had it when the plan was
+    /// made.
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn planned(row: &Row, policy: &Policy, references: References) -> Result<Self, RowFault> {
-        Self::read_with(row, policy, |_| references)
+    pub fn planned(
+        row: &Row,
+        policy: &Policy,
+        references: References,
+        phone: &str,
+    ) -> Result<Self, RowFault> {
+        let phone = |_: &str| Phone::in_form(phone, policy.phone);
+        Self::read_with(row, phone, |_| references)
     }
 
     fn read_with(
         row: &Row,
-        policy: &Policy,
+        phone: impl FnOnce(&str) -> Result<Phone, Fault>,
         references: impl FnOnce(&mut Faults) -> References,
     ) -> Result<Self, RowFault> {
         let mut faults = Faults::default();
@@ -126,9 +135,7 @@ impl UserRow {
         let email = faults.take(row, Column::Email, Email::parse);
         let first_name = faults.take(row, Column::FirstName, Name::parse);
         let last_name = faults.take(row, Column::LastName, Name::parse);
-        let phone = faults.take(row, Column::PhoneNumber, |text| {
-            Phone::parse(text, policy.phone)
-        });
+        let phone = faults.take(row, Column::PhoneNumber, phone);
         let employee_number = faults.take(row, Column::EmployeeNumber, EmployeeNumber::parse);
         let kind = faults.take(row, Column::Kind, Kind::parse);
         let class = faults.take(row, Column::Class, Class::parse);

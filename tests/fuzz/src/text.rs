@@ -64,6 +64,9 @@ fn identified(text: &str) {
     for policy in [PhonePolicy::E164, PhonePolicy::Nanp10, PhonePolicy::Free] {
         let parse = |text: &str| Phone::parse(text, policy);
         again(text, parse, Phone::as_str);
+        if let Ok(phone) = parse(text) {
+            assert_eq!(Phone::in_form(phone.as_str(), policy), Ok(phone));
+        }
     }
 }
 
