@@ -193,9 +193,14 @@ $(DEPLOY)/engine/.installed:
 	npm install --silent --no-audit --no-fund --prefix $(DEPLOY)/engine dynalite@4.0.0
 	touch $@
 
-# Cold start and size of functions as they are deployed, beside one that does nothing; needs valgrind and openssl. ARGS are
-# the functions, or all.
+# Cold start and size of functions as they are deployed, beside one that does nothing and beside themselves with all that the
+# libraries have by default; needs valgrind and openssl. ARGS are the functions, or all.
+DEFAULTS = $(TARGET)/library-defaults/source
 COLD = $(if $(filter all,$(ARGS)),$(FUNCTIONS),$(or $(ARGS),sign-in invite list-users send-mail import-chunk export))
 bench-cold:
 	cargo build --locked --release --bins $(addprefix --package ,hello $(COLD))
+	mkdir -p $(DEFAULTS)
+	git ls-files -z Cargo.toml Cargo.lock shared functions infra tests | tar -c --null --files-from - | tar -x -C $(DEFAULTS)
+	sed -i -E -e '/^(aws|lambda)/s/default-features = false(, )?//' -e '/^\[patch/,/^$$/d' $(DEFAULTS)/Cargo.toml
+	cd $(DEFAULTS) && cargo build --release --bins --target-dir .. $(addprefix --package ,$(COLD))
 	cargo bench --locked --package muster-tests --bench cold -- $(COLD)

@@ -1,4 +1,5 @@
-//! Cold start and size of the functions' release binaries, as they are deployed, beside a function that does nothing.
+//! Cold start and size of the functions' release binaries, as they are deployed, beside a function that does nothing, and beside
+//! themselves with all that the libraries have by default.
 //!
 //! `make bench-cold`, or `make bench-cold ARGS=all` for all functions; Linux only. Times are medians of 20 starts:
 //!
@@ -41,10 +42,10 @@ fn main() {
     runtime.block_on(measure(&names)).unwrap();
 }
 
-/// Where cargo puts release binaries; this program is target/<profile>/deps/<name>.
-fn release() -> PathBuf {
+/// Where cargo puts what it builds; this program is target/<profile>/deps/<name>.
+fn target() -> PathBuf {
     let this = std::env::current_exe().unwrap();
-    this.ancestors().nth(3).unwrap().join("release")
+    this.ancestors().nth(3).unwrap().to_owned()
 }
 
 async fn measure(names: &[String]) -> io::Result<()> {
@@ -53,7 +54,7 @@ async fn measure(names: &[String]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(
         out,
-        "{:<20}{:>10}{:>9}{:>8}{:>8}{:>8}{:>8}{:>8}{:>9}{:>9}{:>8}",
+        "{:<26}{:>10}{:>9}{:>8}{:>8}{:>8}{:>8}{:>8}{:>9}{:>9}{:>8}",
         "",
         "binary",
         "zip",
@@ -68,14 +69,17 @@ async fn measure(names: &[String]) -> io::Result<()> {
     )?;
     writeln!(
         out,
-        "{:<20}{:>10}{:>9}{:>8}{:>8}{:>8}{:>8}{:>8}{:>9}{:>9}{:>8}",
+        "{:<26}{:>10}{:>9}{:>8}{:>8}{:>8}{:>8}{:>8}{:>9}{:>9}{:>8}",
         "", "kB", "kB", "ms", "ms", "warm", "ms CPU", "MB", "10,000", "tions, M", "hello"
     )?;
     let hello = Row::of(&scene.hello(), None).await?;
     hello.write(&mut out, &hello)?;
     for name in names {
-        let row = Row::of(&scene.subject(name).await, Some(&tls)).await?;
-        row.write(&mut out, &hello)?;
+        let subject = scene.subject(name).await;
+        for subject in [subject.clone(), subject.with_library_defaults()] {
+            let row = Row::of(&subject, Some(&tls)).await?;
+            row.write(&mut out, &hello)?;
+        }
     }
     scene.end().await;
     Ok(())
@@ -141,7 +145,7 @@ impl Row {
             .map_or("-".to_owned(), |time| format!("{:.2}", ms(time)));
         writeln!(
             out,
-            "{:<20}{:>10}{:>9}{:>8.2}{:>8.2}{:>8.2}{:>8}{:>8.1}{:>9.1}{:>9.1}{:>8.2}",
+            "{:<26}{:>10}{:>9}{:>8.2}{:>8.2}{:>8.2}{:>8}{:>8.1}{:>9.1}{:>9.1}{:>8.2}",
             self.name,
             self.binary / 1000,
             self.zip / 1000,

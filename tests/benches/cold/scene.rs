@@ -35,6 +35,17 @@ impl Subject {
         command
     }
 
+    /// The same function, with all that the libraries have by default.
+    pub fn with_library_defaults(&self) -> Self {
+        Self {
+            name: format!("  {} + defaults", self.name),
+            binary: crate::target()
+                .join("library-defaults/release")
+                .join(&self.name),
+            ..self.clone()
+        }
+    }
+
     /// Sets a variable of its environment.
     pub fn set(&mut self, variable: &str, value: String) {
         self.variables.insert(variable.to_owned(), value);
@@ -131,7 +142,7 @@ impl Scene {
         let variables = self.world.stack.variables(environment_of);
         Subject {
             name: name.to_owned(),
-            binary: crate::release().join(name),
+            binary: crate::target().join("release").join(name),
             status: if event["rawPath"] == NOTHING {
                 404
             } else {
