@@ -1,5 +1,5 @@
 # Everything that is done with Muster; `make run` and `make test` do all the set-up themselves.
-.PHONY: run functions console test lint test-console test-api test-deploy test-expressions faults e2e lighthouse screenshots check \
+.PHONY: run functions console test lint soak test-console test-api test-deploy test-expressions faults e2e lighthouse screenshots check \
 	fuzz test-fuzz deny check-infra permissions kills deploy undeploy requeue costs openapi bench bench-cold
 
 # What the console is built from, and what it is built into.
@@ -86,6 +86,10 @@ permissions:
 # and says whether it came to the same end each time. SEED=7 takes the points of an earlier run.
 kills:
 	KILLS=all KILLS_SEED=$(SEED) cargo test --locked --profile ci --package muster-local --test kill -- --nocapture
+
+# Half an hour of everything at once, with the release binaries as processes and calls that go wrong; ARGS are the minutes.
+soak: functions
+	cargo bench --locked --package muster-tests --bench soak -- $(ARGS)
 
 # Every call of every function going wrong in every way, of which `make test` tries a part; with ARGS, the calls of that function.
 faults:

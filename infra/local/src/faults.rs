@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
@@ -102,6 +103,8 @@ pub struct Faults {
 #[derive(Debug, Default)]
 struct Course {
     planned: Vec<Planned>,
+    /// One in how many calls goes wrong once, whatever is planned.
+    odds: Option<u64>,
     struck: Vec<Planned>,
     calls: Vec<Call>,
     /// The calls by what the client calls them: all its attempts have the same name.
@@ -125,6 +128,15 @@ impl Faults {
     pub fn plan(&self, planned: &[Planned]) {
         *self.state() = Course {
             planned: planned.to_vec(),
+            ..Course::default()
+        };
+    }
+
+    /// From now on one in so many calls goes wrong once, in whatever way a client can get over by itself. Nothing is counted, so
+    /// that this can go on for long.
+    pub fn now_and_then(&self, one_in: u64) {
+        *self.state() = Course {
+            odds: Some(one_in),
             ..Course::default()
         };
     }
@@ -230,7 +242,15 @@ async fn strike(
     let _running = Running::new(&faults.running);
     let operation = operation(request.method(), request.uri(), headers);
     let name = header(headers, "amz-sdk-invocation-id").to_owned();
-    let fault = (faults.state()).attempt(&function, service, operation, &name);
+    let first = header(headers, "amz-sdk-request").starts_with("attempt=1;");
+    let fault = {
+        let mut course = faults.state();
+        match course.odds {
+            Some(odds) if first => by_chance(&name, odds),
+            Some(_) => None,
+            None => course.attempt(&function, service, operation, &name),
+        }
+    };
     if matches!(fault, None | Some(Fault::LostAfter | Fault::KilledAfter)) {
         let answer = next.run(request).await;
         if fault.is_none() {
@@ -248,6 +268,21 @@ async fn strike(
             std::future::pending().await
         }
     }
+}
+
+/// What goes wrong with one in so many calls.
+fn by_chance(name: &str, odds: u64) -> Option<Fault> {
+    const FAULTS: [Fault; 4] = [
+        Fault::Throttled,
+        Fault::Broken,
+        Fault::LostBefore,
+        Fault::LostAfter,
+    ];
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    let drawn = hasher.finish();
+    let which = usize::try_from(drawn / odds).unwrap_or_default() % FAULTS.len();
+    drawn.is_multiple_of(odds).then(|| FAULTS[which])
 }
 
 /// A call that is being carried out.
@@ -363,6 +398,20 @@ mod tests {
         faults.plan(&[planned(Fault::Broken, Lasting::Throughout)]);
         assert_eq!(attempts(&faults, &names), [None, struck, struck, None]);
         assert_eq!((faults.calls().len(), faults.struck().len()), (3, 1));
+    }
+
+    #[test]
+    fn by_chance_every_fault_strikes_as_often_as_it_should() {
+        let names = (0..10_000).map(|n| format!("call {n}"));
+        let mut struck: HashMap<Fault, u32> = HashMap::new();
+        for fault in names.filter_map(|name| by_chance(&name, 10)) {
+            *struck.entry(fault).or_default() += 1;
+        }
+        assert_eq!(struck.len(), 4);
+        assert!(
+            struck.values().all(|count| (150..350).contains(count)),
+            "{struck:?}"
+        );
     }
 
     #[test]
