@@ -89,7 +89,7 @@ kills:
 
 # Half an hour of everything at once, with the release binaries as processes and calls that go wrong; ARGS are the minutes.
 soak: functions
-	cargo bench --locked --package muster-tests --bench soak -- $(ARGS)
+	cargo bench --locked --profile ci --package muster-tests --bench soak -- $(ARGS)
 
 # Every call of every function going wrong in every way, of which `make test` tries a part; with ARGS, the calls of that function.
 faults:
@@ -207,4 +207,4 @@ bench-cold:
 	git ls-files -z Cargo.toml Cargo.lock shared functions infra tests | tar -c --null --files-from - | tar -x -C $(DEFAULTS)
 	sed -i -E -e '/^(aws|lambda)/s/default-features = false(, )?//' -e '/^\[patch/,/^$$/d' $(DEFAULTS)/Cargo.toml
 	cd $(DEFAULTS) && cargo build --release --bins --target-dir .. $(addprefix --package ,$(COLD))
-	cargo bench --locked --package muster-tests --bench cold -- $(COLD)
+	cargo bench --locked --profile ci --package muster-tests --bench cold -- $(COLD)

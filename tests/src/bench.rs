@@ -1,8 +1,23 @@
 //! What the benchmarks have in common.
 
+use std::path::PathBuf;
+
 /// What a benchmark was told on its command line, without the `--bench` that `cargo bench` adds.
 pub fn words() -> impl Iterator<Item = String> {
     std::env::args().skip(1).filter(|word| word != "--bench")
+}
+
+/// Where cargo puts what it builds; a benchmark is target/<profile>/deps/<its name>.
+///
+/// # Panics
+/// When this program is somewhere else.
+#[must_use]
+pub fn target() -> PathBuf {
+    let this = std::env::current_exe().unwrap_or_else(|error| panic!("{error}"));
+    let target = this.ancestors().nth(3);
+    target
+        .unwrap_or_else(|| panic!("{} is not where cargo puts it", this.display()))
+        .to_owned()
 }
 
 /// The most memory that a process had, in kilobytes (proc(5), `VmHWM`); `process` is its id, or `self`.

@@ -240,6 +240,11 @@ impl KeySet {
         Ok(())
     }
 
+    /// Whether the key with this id was among those read.
+    pub(super) fn has(&self, kid: &str) -> bool {
+        self.known(kid).is_some()
+    }
+
     /// The key with this id, if it is published.
     ///
     /// # Errors

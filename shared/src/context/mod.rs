@@ -120,15 +120,16 @@ impl Context {
             mailer: OnceLock::new(),
             files: OnceLock::new(),
         };
-        if let Some(keys) = ctx.signers().await? {
-            ctx.signer = keys.into_iter().next();
-        }
+        let (signers, read) = futures::join!(ctx.signers(), ctx.keys.read(&ctx.store));
+        read?;
+        ctx.signer = signers?.and_then(|keys| keys.into_iter().next());
         if let Some(signer) = &ctx.signer {
-            ctx.store
-                .publish_key(&signer.published(ctx.clock.now()))
-                .await?;
+            let key = signer.published(ctx.clock.now());
+            ctx.store.publish_key(&key).await?;
+            if !ctx.keys.has(&key.kid) {
+                ctx.keys.read(&ctx.store).await?;
+            }
         }
-        ctx.keys.read(&ctx.store).await?;
         Ok(ctx)
     }
 

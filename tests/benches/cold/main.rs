@@ -21,7 +21,6 @@ mod scene;
 mod tls;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use flate2::Compression;
@@ -40,12 +39,6 @@ fn main() {
     let names: Vec<String> = words().collect();
     let runtime = Runtime::new().unwrap();
     runtime.block_on(measure(&names)).unwrap();
-}
-
-/// Where cargo puts what it builds; this program is target/<profile>/deps/<name>.
-fn target() -> PathBuf {
-    let this = std::env::current_exe().unwrap();
-    this.ancestors().nth(3).unwrap().to_owned()
 }
 
 async fn measure(names: &[String]) -> io::Result<()> {
@@ -102,7 +95,7 @@ struct Row {
 impl Row {
     async fn of(subject: &Subject, tls: Option<&Tls>) -> io::Result<Self> {
         let code = std::fs::read(&subject.binary)?;
-        let mut deflated = DeflateEncoder::new(Vec::new(), Compression::default());
+        let mut deflated = DeflateEncoder::new(Vec::new(), Compression::best());
         deflated.write_all(&code)?;
         let starts = starts(subject).await;
         let mut one = Started::new(subject).await;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use muster_local::Options;
 use muster_shared::clock::Clock;
+use muster_tests::bench::target;
 use muster_tests::event;
 use muster_tests::world::{World, text};
 use serde_json::{Value, json};
@@ -31,7 +32,8 @@ impl Subject {
     /// A command with the function's environment.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
-        command.env_clear().envs(&self.variables);
+        // What they log would drown the table.
+        command.env_clear().envs(&self.variables).env("LOG", "off");
         command
     }
 
@@ -39,9 +41,7 @@ impl Subject {
     pub fn with_library_defaults(&self) -> Self {
         Self {
             name: format!("  {} + defaults", self.name),
-            binary: crate::target()
-                .join("library-defaults/release")
-                .join(&self.name),
+            binary: target().join("library-defaults/release").join(&self.name),
             ..self.clone()
         }
     }
@@ -142,7 +142,7 @@ impl Scene {
         let variables = self.world.stack.variables(environment_of);
         Subject {
             name: name.to_owned(),
-            binary: crate::target().join("release").join(name),
+            binary: target().join("release").join(name),
             status: if event["rawPath"] == NOTHING {
                 404
             } else {

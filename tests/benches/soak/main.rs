@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use muster_local::faults::Faults;
 use muster_local::{Options, Spawn};
 use muster_shared::clock::Clock;
-use muster_tests::bench::words;
+use muster_tests::bench::{target, words};
 use muster_tests::world::World;
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -55,7 +55,7 @@ async fn soak(time: Duration) -> bool {
         clock: Clock::shifted(),
         faults: Some(Arc::clone(&faults)),
         spawn: Some(Spawn {
-            folder: release(),
+            folder: target().join("release"),
             log: "error".to_owned(),
         }),
         meter: false,
@@ -119,10 +119,4 @@ async fn soak(time: Duration) -> bool {
     let well = tally.is_as_documented() && memory.is_flat() && dead.is_empty() && clean;
     world.stack.shutdown().await;
     well
-}
-
-/// Where the release binaries are: beside this program, which cargo puts among them.
-fn release() -> std::path::PathBuf {
-    let this = std::env::current_exe().unwrap();
-    this.ancestors().nth(2).unwrap().to_owned()
 }
