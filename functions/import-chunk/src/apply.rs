@@ -25,6 +25,7 @@ use muster_shared::store::imports::PlanOf;
 use muster_shared::store::tenants::{CodeHolder, read_product};
 use muster_shared::store::transaction::{Failed, MOST, Transaction};
 
+use super::SHIFT;
 use super::known::Known;
 
 /// A row that the plan wants to change something for.
@@ -82,7 +83,11 @@ struct Applying<'a> {
 /// How often a group is tried anew because others held its items throughout: workers share the count of seats.
 const PATIENCE: u32 = 10;
 
-/// Carries out all rows from the checkpoint on.
+/// The most rows of a transaction: the audit entry of so many new users has two kilobytes, and all entries of a month share a
+/// partition.
+const MOST_ROWS: usize = 30;
+
+/// Carries out the rows from the checkpoint on, as many as there is time for.
 pub async fn run(
     ctx: &Context,
     plan: &PlanOf,
@@ -97,6 +102,7 @@ pub async fn run(
     let powers = (ctx.store)
         .importing_powers(&tenant, &import.actor, ctx.clock.now())
         .await?;
+    let began = ctx.clock.now();
     let mut applying = Applying {
         ctx,
         plan,
@@ -111,6 +117,7 @@ pub async fn run(
     applying.known = Known::of(ctx, &applying.tenant.id, said).await?;
     while let Some(rest) = steps.get(chunk.next as usize..)
         && !rest.is_empty()
+        && ctx.clock.now().duration_since(began) < SHIFT
     {
         let group = rest.split_at(applying.group_size(rest)).0;
         chunk = match applying.apply(&chunk, group).await? {
@@ -144,7 +151,8 @@ impl Applying<'_> {
             }
             parts + products.len() <= MOST
         };
-        steps.iter().take_while(fits).count().max(1)
+        let steps = steps.iter().take(MOST_ROWS);
+        steps.take_while(fits).count().max(1)
     }
 
     /// Whether users are invited as they are added: where the policy says so, and whoever imports may invite.
@@ -271,7 +279,7 @@ impl Applying<'_> {
             if !targets.is_empty() {
                 transaction.audit(&self.tenant.id, &entry(self.import, chunk, targets, now))?;
             }
-            let failed = match transaction.commit().await {
+            let failed = match transaction.commit_giving_way().await {
                 Ok(Ok(())) => {
                     let used = refused.iter().zip(invited);
                     let used = used.filter(|(refused, invited)| refused.is_none() && **invited);

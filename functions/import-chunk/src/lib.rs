@@ -4,7 +4,9 @@ mod apply;
 mod known;
 mod report;
 
+use jiff::SignedDuration;
 use muster_shared::context::Context;
+use muster_shared::domain::id::TenantId;
 use muster_shared::domain::import::{Chunk, Import, ImportState};
 use muster_shared::error::Internal;
 use muster_shared::lambda::{self, Function, outbox_keys};
@@ -16,6 +18,17 @@ use muster_shared::store::transaction::Transaction;
 pub const FUNCTION: Function = Function::queue("import-chunk", |ctx, message| {
     Box::pin(handle(ctx, message))
 });
+
+/// How long a worker goes on with a chunk before it hands over to another: less than half of the time it has, because the
+/// transaction that is under way may be throttled for as long again.
+pub const SHIFT: SignedDuration = SignedDuration::from_mins(2);
+
+/// How many workers an import has at most: a chunk that is done releases the one that is so many further on. It takes two
+/// partitions to take what one worker writes, so more workers would only throttle each other, and be missing for other imports.
+#[must_use]
+pub fn lanes(tenant: &TenantId) -> u32 {
+    (u32::from(tenant.shards()) / 2).max(2)
+}
 
 async fn handle(ctx: &Context, message: String) -> Result<(), Internal> {
     let (pk, _) = outbox_keys(&message)?;
@@ -33,10 +46,9 @@ async fn handle(ctx: &Context, message: String) -> Result<(), Internal> {
     if import.state != ImportState::Importing || import.plan.as_ref() != Some(&plan.plan) {
         return Ok(());
     }
-    for next in [2 * number + 1, 2 * number + 2] {
-        if next < import.chunks {
-            ctx.store.release_chunk(&plan, next).await?;
-        }
+    let lanes = lanes(&plan.tenant);
+    if number == 0 {
+        release(ctx, &plan, &import, 1..lanes).await?;
     }
     let chunk = ctx
         .store
@@ -44,21 +56,33 @@ async fn handle(ctx: &Context, message: String) -> Result<(), Internal> {
         .await?
         .ok_or(Internal::Broken("the plan lacks a chunk"))?;
     if !chunk.finished {
-        carry_out(ctx, &plan, &import, chunk).await?;
+        let chunk = apply::run(ctx, &plan, &import, chunk).await?;
+        if chunk.next < chunk.rows {
+            return Ok(ctx.store.hand_over_chunk(&plan, number).await?);
+        }
+        finish(ctx, &plan, &chunk).await?;
     }
+    release(ctx, &plan, &import, [number + lanes]).await?;
     end(ctx, &plan).await
 }
 
-/// Carries the chunk out from its checkpoint on.
-async fn carry_out(
+/// Lets workers take those of the chunks that there are.
+async fn release(
     ctx: &Context,
     plan: &PlanOf,
     import: &Import,
-    chunk: Chunk,
+    chunks: impl IntoIterator<Item = u32>,
 ) -> Result<(), Internal> {
-    let chunk = apply::run(ctx, plan, import, chunk).await?;
+    let chunks = chunks.into_iter().filter(|chunk| *chunk < import.chunks);
+    for chunk in chunks {
+        ctx.store.release_chunk(plan, chunk).await?;
+    }
+    Ok(())
+}
+
+async fn finish(ctx: &Context, plan: &PlanOf, chunk: &Chunk) -> Result<(), Internal> {
     let mut transaction = Transaction::new(&ctx.store);
-    transaction.finish_chunk(plan, &chunk, ctx.clock.now(), ())?;
+    transaction.finish_chunk(plan, chunk, ctx.clock.now(), ())?;
     // Another delivery may have finished it: it is counted once.
     let _ = transaction.commit().await?;
     Ok(())

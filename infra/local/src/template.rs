@@ -767,6 +767,9 @@ mod tests {
             let attempts = queue.visibility * queue.max_receives + function.timeout;
             assert!(patience > signed(attempts), "{}", function.name);
         }
+        // Who hands a chunk over is in time for that, however long the transaction under way takes.
+        let shift = import_chunk::SHIFT;
+        assert!(signed(template.functions["import-chunk"].timeout) > 2 * shift);
         let mail = &template.queues["MailQueue"];
         let outage = Duration::from_hours(12);
         assert!(mail.visibility * mail.max_receives >= outage);

@@ -112,8 +112,7 @@ impl Store {
         self.get(&plan.chunk(number)).await
     }
 
-    /// Lets a worker take a chunk, once. Each worker releases two further ones, so that a commit is one small
-    /// transaction and yet all chunks soon run.
+    /// Lets a worker take a chunk, once.
     ///
     /// # Errors
     /// When the table cannot be written.
@@ -123,6 +122,21 @@ impl Store {
         self.update(&plan.chunk(number), release, waiting)
             .await
             .map(|_| ())
+    }
+
+    /// Lets another worker go on with a chunk that this one had no time to finish. The outbox tells of what begins to wait, so the
+    /// chunk leaves it first. Who dies between the two has its message come again.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn hand_over_chunk(&self, plan: &PlanOf, number: u32) -> Result<(), StoreError> {
+        let left = Change::new().remove(keys::OUTBOX);
+        let release = release(outbox::current().as_ref());
+        for change in [left, release] {
+            let unfinished = Condition::exists().equals("finished", value(&false)?);
+            self.update(&plan.chunk(number), change, unfinished).await?;
+        }
+        Ok(())
     }
 
     /// Notes that the report was written and the import is over.

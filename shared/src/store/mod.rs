@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod audit;
 pub mod bulk;
 pub mod directory;
+pub mod effort;
 pub mod exports;
 pub mod expression;
 pub mod groups;
@@ -31,6 +32,7 @@ pub mod transaction;
 pub mod users;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
@@ -40,6 +42,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use effort::Effort;
 use expression::{Change, Condition, Names};
 use keys::{Key, PK, SK};
 
@@ -56,6 +59,7 @@ pub type Item = HashMap<String, AttributeValue>;
 pub struct Store {
     db: Client,
     table: String,
+    effort: Arc<Effort>,
 }
 
 /// Something is broken: never a refusal.
@@ -192,6 +196,7 @@ impl Store {
         Self {
             db,
             table: table.into(),
+            effort: Arc::default(),
         }
     }
 

@@ -15,6 +15,8 @@ use muster_shared::domain::id::{ImportId, Seed, TenantId, UserId};
 use muster_shared::domain::import::{Import, Source};
 use muster_shared::error::Internal;
 use muster_shared::lambda::{Function, Invocation, LambdaEvent, outbox_keys};
+use muster_shared::store::imports::PlanOf;
+use muster_shared::store::keys;
 use muster_shared::store::transaction::Transaction;
 use muster_tests::world::{World, text};
 use serde_json::{Value, json};
@@ -69,6 +71,30 @@ async fn killed_after<T>(steps: usize, work: impl Future<Output = T>) -> Option<
         }
     })
     .await
+}
+
+async fn until_half_done(contexts: &Contexts, message: &str) {
+    while !half_done(contexts, message).await {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Whether the message is about a chunk whose checkpoint stands between its first and its last row.
+async fn half_done(contexts: &Contexts, message: &str) -> bool {
+    let Some((tenant, import, plan, number)) = outbox_keys(message)
+        .ok()
+        .and_then(|(pk, _)| keys::read_chunk(&pk))
+    else {
+        return false;
+    };
+    let store = &contexts.get().unwrap()["import-chunk"].store;
+    let plan = PlanOf {
+        tenant,
+        import,
+        plan,
+    };
+    let chunk = store.chunk(&plan, number).await.unwrap().unwrap();
+    0 < chunk.next && chunk.next < chunk.rows
 }
 
 fn random(most: usize) -> usize {
@@ -240,7 +266,7 @@ mod killed {
             tokio::select! {
                 biased;
                 done = work => Some(done),
-                () = until_half_done(&message) => None,
+                () = until_half_done(&CONTEXTS, &message) => None,
             }
         } else {
             killed_after(random(steps), work).await
@@ -248,37 +274,12 @@ mod killed {
         match killed {
             Some(done) => done,
             None => {
-                if half_done(&message).await {
+                if half_done(&CONTEXTS, &message).await {
                     WITHIN.fetch_add(1, Ordering::SeqCst);
                 }
                 Err(Internal::Broken("killed"))
             }
         }
-    }
-
-    async fn until_half_done(message: &str) {
-        while !half_done(message).await {
-            tokio::task::yield_now().await;
-        }
-    }
-
-    /// Whether the message is about a chunk whose checkpoint stands between its first and its last row.
-    async fn half_done(message: &str) -> bool {
-        use muster_shared::store::{imports::PlanOf, keys};
-        let Some((tenant, import, plan, number)) = outbox_keys(message)
-            .ok()
-            .and_then(|(pk, _)| keys::read_chunk(&pk))
-        else {
-            return false;
-        };
-        let store = &CONTEXTS.get().unwrap()["import-chunk"].store;
-        let plan = PlanOf {
-            tenant,
-            import,
-            plan,
-        };
-        let chunk = store.chunk(&plan, number).await.unwrap().unwrap();
-        0 < chunk.next && chunk.next < chunk.rows
     }
 
     #[tokio::test]
@@ -340,5 +341,41 @@ mod twins {
         remember(&CONTEXTS, &world);
         let disturbed = busy_import(&world).await;
         assert_same(disturbed, busy_import(&World::start().await).await);
+    }
+}
+
+mod slow {
+    use super::*;
+
+    static CONTEXTS: Contexts = OnceLock::new();
+    static CHUNK: Function = Function::queue("import-chunk", |_, message| {
+        Box::pin(async move { slow(message).await })
+    });
+    static DELIVERED: AtomicUsize = AtomicUsize::new(0);
+
+    /// Handles a message; the first is only half done when its worker's shift is over.
+    async fn slow(message: String) -> Result<(), Internal> {
+        let work = handle(import_chunk::FUNCTION, &CONTEXTS, &message);
+        if DELIVERED.fetch_add(1, Ordering::SeqCst) > 0 {
+            return work.await;
+        }
+        let shift = async {
+            until_half_done(&CONTEXTS, &message).await;
+            let clock = &CONTEXTS.get().unwrap()["import-chunk"].clock;
+            clock.advance(import_chunk::SHIFT);
+        };
+        tokio::join!(work, shift).0
+    }
+
+    #[tokio::test]
+    async fn a_chunk_that_takes_too_long_is_handed_over_half_done_and_without_a_failure() {
+        let world = World::with_code(|options| options, &code(&[&CHUNK])).await;
+        remember(&CONTEXTS, &world);
+        let company = world.company("Northwind").await;
+        let planned = begin(&world, &company.owner, "slow", file(0, 300, "Lee")).await;
+        let done = company.owner.commit_import(&planned).await;
+        assert_eq!(done["done"], done["planned"], "{done}");
+        assert_eq!(done["state"], "done", "{done}");
+        assert_eq!(DELIVERED.load(Ordering::SeqCst), 2);
     }
 }
