@@ -203,7 +203,7 @@ ids! {
 
 impl TenantId {
     /// The most shards a tenant can have.
-    pub const MAX_SHARDS: u16 = 32;
+    pub const MAX_SHARDS: u16 = 64;
 
     /// A new tenant's id; `shards` is rounded up to a power of two, at most [`Self::MAX_SHARDS`].
     ///
@@ -227,7 +227,7 @@ impl TenantId {
             .as_bytes()
             .get(4)
             .map_or(0, |digit| digit.saturating_sub(b'0'));
-        1 << log2.min(5)
+        1 << log2.min(6)
     }
 
     /// The shard of a key: a user's id, or a guarded value.
@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn a_tenants_id_says_its_shards() {
-        for (asked, given) in [(0, 1), (1, 1), (2, 2), (5, 8), (32, 32), (500, 32)] {
+        for (asked, given) in [(0, 1), (1, 1), (2, 2), (5, 8), (64, 64), (500, 64)] {
             let id = TenantId::with_shards(&Seed::of(&["t"]), asked);
             assert_eq!(id.shards(), given);
             assert_eq!(TenantId::parse(id.as_str()), Ok(id.clone()));

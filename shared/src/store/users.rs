@@ -392,7 +392,10 @@ impl<'a> Merge<'a> {
             buffer: VecDeque::new(),
             more: true,
         };
-        let page = i32::try_from(limit).unwrap_or(1_000).clamp(1, 1_000);
+        let shards = usize::from(tenant.shards());
+        // Of many shards each has few of a page, and twice as many as on average nearly always are enough.
+        let page = limit.min(2 * limit / shards + 4);
+        let page = i32::try_from(page).unwrap_or(1_000).clamp(1, 1_000);
         Self {
             store,
             index,

@@ -127,7 +127,7 @@ async fn every_fault_of_an_order_is_named_at_once() {
             "policy": { "invitation_ttl_hours": 721 },
             "locale": "not a locale",
             "currency": "Euros",
-            "shards": 33,
+            "shards": 65,
         }))
         .await;
     snapshot!("faulty_order", answer);
