@@ -168,12 +168,14 @@ openapi:
 	cargo run --locked --package muster-tests --bin openapi
 
 # How long calls take, and rows a second through the whole local path, beside what the embedded store alone does with the
-# same reads and writes; and, simulated, how mails go out. ARGS are those of the import: the rows.
+# same reads and writes; and, simulated, how mails go out and what a million rows take on AWS. ARGS are those of the import: the
+# rows.
 bench:
 	cargo bench --locked --package muster-tests --bench calls
 	cargo bench --locked --package muster-tests --bench import -- $(ARGS)
 	cargo bench --locked --package muster-tests --bench check
 	cargo bench --locked --package muster-tests --bench sending
+	cargo bench --locked --package muster-tests --bench quotas
 
 # The template deployed to an AWS that is not ours (ministack, from PyPI), with the functions' binaries and every call
 # authorised, and the main job done with it by clients that are not ours. ARGS=--mutate takes each permission from each role
