@@ -28,7 +28,8 @@ pub async fn connect(
     functions.sort_by_key(|function| !function.environment.contains_key("SIGNING_SECRET_ARN"));
     for function in functions {
         let config = config(function, endpoints, meter)?;
-        let context = Context::connect(config, clock.clone()).await?;
+        // Boxed, because it is large and whoever starts a stack would hold it.
+        let context = Box::pin(Context::connect(config, clock.clone())).await?;
         contexts.insert(function.name.clone(), Arc::new(context));
     }
     Ok(contexts)
@@ -48,7 +49,8 @@ pub async fn operator(
     let function = any.ok_or_else(|| StackError::NoCode(Vec::new()))?;
     let mut config = config(function, endpoints, meter)?;
     config.aws = endpoints.clone();
-    Ok(Arc::new(Context::connect(config, clock.clone()).await?))
+    let context = Box::pin(Context::connect(config, clock.clone())).await?;
+    Ok(Arc::new(context))
 }
 
 /// What `Config::from_env` would read on AWS.

@@ -100,7 +100,10 @@ async fn import(data: &Path, rows: u32) -> Import {
         ..options
     })
     .await;
-    let company = world.company("Northwind").await;
+    // For as many workers at once as the stack has.
+    let company = world
+        .company_with("Northwind", json!({ "shards": 16 }))
+        .await;
     let owner = &company.owner;
     let begun = owner.post("/v1/imports", json!({})).await.expect(201);
     let path = format!("/v1/imports/{}", text(&begun["id"]));
