@@ -64,7 +64,8 @@ async fn take(world: &World, tally: &Tally, token: &str, address: &str) {
     let post = |path: &str, form: Value| nobody.request(Method::POST, path).json(&form);
     let look = post("/v1/activations/check", json!({ "token": token }));
     let _ = tally.send("checkActivation", &nobody, look).await;
-    let form = json!({ "token": token, "username": address, "password": PASSWORD });
+    let (username, _) = address.split_once('@').unwrap();
+    let form = json!({ "token": token, "username": username, "password": PASSWORD });
     let accepted = tally.send("acceptInvitation", &nobody, post("/v1/activations", form));
     if accepted.await.is_none() {
         return;
@@ -240,8 +241,8 @@ impl Desk<'_> {
 
     /// Looks through up to three pages.
     async fn page(&self) -> Option<Value> {
-        let orders = ["", "&status=active", "&invitation=pending"];
-        let path = format!("/v1/users?limit=50{}", orders[any(orders.len())]);
+        let filters = ["", "&status=active", "&invitation=delivered"];
+        let path = format!("/v1/users?limit=50{}", filters[any(filters.len())]);
         let mut page = self.get("listUsers", &path).await?;
         for _ in 0..2 {
             let next = page["next"].as_str()?;
