@@ -122,7 +122,7 @@ impl Function {
             )?),
             Entry::Event(handle) => {
                 let span = span(self.name, &invocation);
-                let done = told(handle(ctx, event)).instrument(span);
+                let done = told(ctx, handle(ctx, event)).instrument(span);
                 let done = outbox::traced(trace_of(&invocation), done).await;
                 done.map_err(|fault| InvokeError(fault.to_string()))
             }
@@ -207,13 +207,22 @@ pub fn traced<F: Future>(trace: Option<TraceId>, work: F) -> impl Future<Output 
     })
 }
 
-/// Tells how work went, and how long it took.
-async fn told<T>(work: impl Future<Output = Result<T, Internal>>) -> Result<T, Internal> {
+/// Tells how work went, how long it took, and with `METER` what it consumed.
+async fn told<T>(
+    ctx: &Context,
+    work: impl Future<Output = Result<T, Internal>>,
+) -> Result<T, Internal> {
     let began = Instant::now();
-    let done = work.await;
+    let (done, consumed) = if ctx.config.meter {
+        let (done, consumed) = meter::measure(work).await;
+        (done, Some(consumed))
+    } else {
+        (work.await, None)
+    };
     let duration_ms = milliseconds(began);
+    let (read, write) = consumed.map(|units| (units.read, units.write)).unzip();
     match &done {
-        Ok(_) => tracing::info!(duration_ms, "done"),
+        Ok(_) => tracing::info!(duration_ms, read, write, "done"),
         Err(fault) => tracing::error!(%fault, duration_ms, "failed"),
     }
     done
@@ -280,7 +289,7 @@ async fn work(
         }
         let trace = waiting(&body).ok().and_then(Waiting::trace);
         let trace = trace.or_else(|| trace_of(invocation));
-        let done = traced(trace, told(handle(ctx, body)))
+        let done = traced(trace, told(ctx, handle(ctx, body)))
             .instrument(span)
             .await;
         if done.is_err() {
