@@ -124,7 +124,8 @@ undeploy:
 requeue:
 	infra/requeue.sh
 
-# Writes the tables of costs in docs/operations.md anew from the measured capacity; a test fails when they are stale.
+# Writes the tables of costs in docs/operations.md and of capacity in BENCHMARKS.md anew from the measured capacity; a test fails
+# when they are stale.
 costs: $(INFRA_TOOLS)
 	$(INFRA_VENV)/bin/python infra/checks/costs.py
 
@@ -167,14 +168,17 @@ deny:
 openapi:
 	cargo run --locked --package muster-tests --bin openapi
 
-# How long calls take, and rows a second through the whole local path, beside what the embedded store alone does with the
-# same reads and writes; and, simulated, how mails go out and what a million rows take on AWS. ARGS are those of the import: the
-# rows.
-bench:
-	cargo bench --locked --package muster-tests --bench calls
-	cargo bench --locked --package muster-tests --bench import -- $(ARGS)
-	cargo bench --locked --package muster-tests --bench check
-	cargo bench --locked --package muster-tests --bench sending
+# Measures, and writes what it finds into BENCHMARKS.md, each benchmark its own section. ROWS are the most rows that are imported
+# and users that are exported, after 10,000 and 100,000; BENCHES chooses.
+# At the end, simulated, what a million rows take on AWS.
+BENCHES := import sign-ins calls cpu exports sending
+ROWS := 1000000
+bench: $(INFRA_TOOLS)
+	commit=$$(git describe --always --dirty --exclude '*') && for bench in $(BENCHES); do \
+		cargo bench --locked --package muster-tests --bench benchmarks -- $$bench \
+			--rows $(ROWS) --into $(CURDIR)/BENCHMARKS.md --commit $$commit || exit; \
+	done
+	$(MAKE) costs
 	cargo bench --locked --package muster-tests --bench quotas
 
 # The template deployed to an AWS that is not ours (ministack, from PyPI), with the functions' binaries and every call

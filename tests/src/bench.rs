@@ -1,4 +1,4 @@
-//! What the benchmarks have in common.
+//! What benchmarks, and tests of what things take, have in common.
 
 use std::path::PathBuf;
 
@@ -18,6 +18,17 @@ pub fn target() -> PathBuf {
     target
         .unwrap_or_else(|| panic!("{} is not where cargo puts it", this.display()))
         .to_owned()
+}
+
+/// A file of so many new users, each with address, names, phone and employee number.
+#[must_use]
+pub fn users(count: u32) -> String {
+    let heading = "External ID,Email,First Name,Last Name,Phone Number,Employee Number\n";
+    let user = |n: u32| {
+        let phone = 15_111_000_000 + u64::from(n);
+        format!("D-{n:07},driver.{n}@northwind.example,Ada {n},Lovelace,+49{phone},{n}\n")
+    };
+    (0..count).fold(heading.to_owned(), |file, n| file + &user(n))
 }
 
 /// The most memory that a process had, in kilobytes (proc(5), `VmHWM`); `process` is its id, or `self`.

@@ -7,4 +7,6 @@ pub mod event;
 pub mod openapi;
 pub mod output;
 pub mod permissions;
+pub mod report;
+pub mod usage;
 pub mod world;

@@ -2,11 +2,11 @@
 
 #[path = "../benches/quotas/simulation.rs"]
 mod quotas;
-#[path = "../benches/sending/simulation.rs"]
+#[path = "../benches/benchmarks/simulation.rs"]
 mod sending;
 #[path = "../benches/quotas/table.rs"]
 mod table;
-#[path = "../benches/virtual_time/mod.rs"]
+#[path = "../benches/benchmarks/virtual_time.rs"]
 mod virtual_time;
 
 use std::rc::Rc;

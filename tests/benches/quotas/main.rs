@@ -11,7 +11,7 @@
 mod shape;
 mod simulation;
 mod table;
-#[path = "../virtual_time/mod.rs"]
+#[path = "../benchmarks/virtual_time.rs"]
 mod virtual_time;
 
 use std::io::{self, Write as _};

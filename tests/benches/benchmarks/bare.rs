@@ -7,8 +7,7 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use data_encoding::BASE64;
-use muster_local::Stack;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// The table's name.
 pub const TABLE: &str = "muster";
@@ -31,28 +30,6 @@ pub fn client(url: &str) -> Client {
         .endpoint_url(url)
         .http_client(aws_smithy_http_client::Builder::new().build_http());
     Client::from_conf(config.build())
-}
-
-/// The whole table.
-pub fn scan(stack: &Stack) -> impl Iterator<Item = Value> {
-    let (mut start, mut over) = (Value::Null, false);
-    std::iter::from_fn(move || {
-        if over {
-            return None;
-        }
-        let mut request = json!({ "TableName": TABLE });
-        if !start.is_null() {
-            request["ExclusiveStartKey"] = start.clone();
-        }
-        let page = stack
-            .database()
-            .scan(serde_json::from_value(request).unwrap());
-        let mut page = json!(page.unwrap());
-        start = page["LastEvaluatedKey"].take();
-        over = start.is_null();
-        Some(page["Items"].as_array().cloned().unwrap_or_default())
-    })
-    .flatten()
 }
 
 /// An item as the SDK has it, of one as JSON.

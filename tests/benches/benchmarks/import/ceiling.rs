@@ -2,8 +2,9 @@
 //! at once, through the same SDK, on files of the same kind.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
@@ -11,9 +12,11 @@ use aws_sdk_dynamodb::types::{
 };
 use futures::stream::{self, StreamExt};
 use muster_local::{Options, Stack};
-use serde_json::Value;
+use muster_tests::usage::thread_cpu;
+use serde_json::{Value, json};
 
-use crate::bare::{Item, TABLE, attributes, client, scan};
+use crate::bare::{Item, TABLE, attributes, client};
+use crate::stacks;
 
 /// As many transactions at once as chunks run at once.
 const AT_ONCE: usize = 8;
@@ -23,15 +26,28 @@ const CHUNK: usize = 32;
 /// Transactions whose items are in memory at a time; all would be gigabytes.
 const BATCH: usize = 512;
 
-/// Writes what the import into `imported` wrote once more, to an empty table; how long that takes.
-pub async fn measure(imported: &Path) -> Duration {
+/// What the writes took.
+#[derive(Default)]
+pub struct Ceiling {
+    pub seconds: f64,
+    /// Seconds of a processor that the client needed.
+    pub cpu: f64,
+}
+
+/// Writes what the import into `imported` wrote once more, to an empty table.
+pub async fn measure(imported: &Path) -> io::Result<Ceiling> {
     let source = stack(&imported.join("stack")).await;
     let transactions = transactions(&source);
     source.shutdown().await;
 
     let fresh = tempfile::tempdir().unwrap();
     let target = stack(fresh.path()).await;
-    let db = client(&target.dynamodb_url);
+    let took = stacks::apart(async || write(&client(&target.dynamodb_url), &transactions).await);
+    target.shutdown().await;
+    took
+}
+
+async fn write(db: &Client, transactions: &[Vec<String>]) -> io::Result<Ceiling> {
     for chunk in 0..=transactions.len() / CHUNK {
         let empty = [
             ("next", number(0)),
@@ -44,20 +60,20 @@ pub async fn measure(imported: &Path) -> Duration {
         let put = db.put_item().table_name(TABLE).set_item(Some(item));
         put.send().await.unwrap();
     }
-    let (mut took, mut place) = (Duration::ZERO, 0);
+    let (mut took, mut place) = (Ceiling::default(), 0);
     for batch in transactions.chunks(BATCH) {
         // Parsed beforehand, because the import's items are not parsed either.
         let batch: Vec<Vec<Item>> = batch.iter().map(|items| parse(items)).collect();
-        let (count, start) = (batch.len(), Instant::now());
+        let (count, start, cpu) = (batch.len(), Instant::now(), thread_cpu()?);
         let sent = stream::iter(batch.into_iter().zip(place..))
-            .map(|(items, place)| send(&db, place, items))
+            .map(|(items, place)| send(db, place, items))
             .buffer_unordered(AT_ONCE);
         sent.collect::<()>().await;
-        took += start.elapsed();
+        took.seconds += start.elapsed().as_secs_f64();
+        took.cpu += thread_cpu()? - cpu;
         place += count;
     }
-    target.shutdown().await;
-    took
+    Ok(took)
 }
 
 async fn stack(data: &Path) -> Stack {
@@ -97,6 +113,28 @@ fn transactions(stack: &Stack) -> Vec<Vec<String>> {
         users.flatten().chain([entry.to_string()]).collect()
     };
     entries.into_iter().map(transaction).collect()
+}
+
+/// The whole table, page by page.
+fn scan(stack: &Stack) -> impl Iterator<Item = Value> {
+    let (mut start, mut over) = (Value::Null, false);
+    std::iter::from_fn(move || {
+        if over {
+            return None;
+        }
+        let mut request = json!({ "TableName": TABLE });
+        if !start.is_null() {
+            request["ExclusiveStartKey"] = start.clone();
+        }
+        let page = stack
+            .database()
+            .scan(serde_json::from_value(request).unwrap());
+        let mut page = json!(page.unwrap());
+        start = page["LastEvaluatedKey"].take();
+        over = start.is_null();
+        Some(page["Items"].as_array().cloned().unwrap_or_default())
+    })
+    .flatten()
 }
 
 fn parse(items: &[String]) -> Vec<Item> {
