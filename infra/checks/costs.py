@@ -1,15 +1,19 @@
-"""What calls cost, from the capacity that the tests measured: writes the tables of docs/operations.md anew (`make costs`).
+"""What calls cost, from the capacity that the tests measured: writes the tables of docs/operations.md and of BENCHMARKS.md anew
+(`make costs`).
 
 A test compares them, so that they cannot go stale.
 """
 
+import json
 import re
+from typing import NamedTuple
 
 from transform import ROOT, read, transform
 
 MANUAL = ROOT / "docs/operations.md"
+BENCHMARKS = ROOT / "BENCHMARKS.md"
 MEASURED = ROOT / "tests/tests/licences/snapshots"
-BEGIN, END = "<!-- costs: written by make costs -->", "<!-- /costs -->"
+DESCRIPTION = ROOT / "openapi.json"
 
 # Dollars in us-east-1, without free tiers.
 PRICES = {
@@ -38,6 +42,9 @@ CALLS = [
     "audit, a page of 50",
 ]  # fmt: skip
 
+# What shall be consumed at most, in write units.
+AIMS = {"an imported user": 7, "an unchanged row": 0.01}
+
 # Megabytes and milliseconds that are assumed of a call: the time is no measurement.
 ORDINARY, HASHING = (256, 50), (1769, 100)
 HASHES = {"sign-in", "accept an invitation", "choose it"}
@@ -51,14 +58,34 @@ MONTH = {
 MAILS = 600
 
 
+class Measured(NamedTuple):
+    """What a call consumed, or a worker for one of many; the operation is `-` where there is none."""
+
+    call: str
+    operation: str
+    reads: float
+    writes: float
+
+
+def rows() -> list[Measured]:
+    """All that was measured."""
+    row = re.compile(r"^(.+?)\s{2,}(\S+)\s+([\d.]+)\s+([\d.]+)$", re.MULTILINE)
+    return [
+        Measured(call, operation, float(reads), float(writes))
+        for snapshot in sorted(MEASURED.glob("licences__capacity__capacity*.snap"))
+        for call, operation, reads, writes in row.findall(snapshot.read_text())
+    ]
+
+
 def measured() -> dict[str, tuple[float, float]]:
     """The read and write units of each call."""
-    row = re.compile(r"^(.+?)\s{2,}([\d.]+)\s+([\d.]+)$", re.MULTILINE)
-    found = {}
-    for snapshot in sorted(MEASURED.glob("licences__capacity__capacity*.snap")):
-        for call, reads, writes in row.findall(snapshot.read_text()):
-            found[call] = (float(reads), float(writes))
-    return found
+    return {row.call: (row.reads, row.writes) for row in rows()}
+
+
+def operations() -> set[str]:
+    """The operations of the API."""
+    paths = json.loads(DESCRIPTION.read_text())["paths"]
+    return {operation["operationId"] for path in paths.values() for operation in path.values()}
 
 
 def of_table(reads: float, writes: float) -> float:
@@ -121,11 +148,50 @@ def tables() -> str:
     return "\n".join(lines)
 
 
+def capacity() -> str:
+    """The section on what everything consumes."""
+    lines = [
+        "## Capacity",
+        "",
+        "Read and write units of the table and its indexes, as snapshots of the tests pin them, and what a million come to in us-east-1 by the",
+        "prices in [docs/operations.md](docs/operations.md#what-it-costs), where their source stands: of the table alone, and with API and function, whose time is assumed.",
+        "A list is a page of 50. What workers do is told for one of a thousand; an imported user has address, names, phone and employee number.",
+        "",
+        "| call | operation | read units | write units | table, $ | with API and function, $ |",
+        "| --- | --- | ---: | ---: | ---: | ---: |",
+    ]
+    for row in rows():
+        table = of_table(row.reads, row.writes)
+        together = "" if row.operation == "-" else f"{table + of_function(row.call):.2f}"
+        operation = "" if row.operation == "-" else f"`{row.operation}`"
+        lines.append(f"| {row.call} | {operation} | {row.reads:g} | {row.writes:g} | {table:.2f} | {together} |")
+    lines += ["", "| aim | write units | measured | |", "| --- | ---: | ---: | --- |"]
+    calls = measured()
+    for call, most in AIMS.items():
+        writes = calls[call][1]
+        lines.append(f"| {call} | ≤ {most:g} | {writes:g} | {'met' if writes <= most else '**missed**'} |")
+    return "\n".join(lines)
+
+
+def replaced(text: str, name: str, begin: str, content: str) -> str:
+    """A text with this between its marks, which are put at its end where there are none."""
+    before, found, rest = text.partition(begin)
+    after = rest.partition(f"<!-- /{name} -->\n")[2]
+    if not found:
+        before += "\n"
+    return f"{before}{begin}{content}\n<!-- /{name} -->\n{after}"
+
+
 def written(manual: str) -> str:
     """The manual with the tables in it."""
-    before, rest = manual.split(BEGIN)
-    return f"{before}{BEGIN}\n\n{tables()}\n\n{END}{rest.split(END)[1]}"
+    return replaced(manual, "costs", "<!-- costs: written by make costs -->\n", f"\n{tables()}\n")
+
+
+def benchmarked(benchmarks: str) -> str:
+    """The benchmarks with the section in them."""
+    return replaced(benchmarks, "capacity", "<!-- capacity -->\n", capacity())
 
 
 if __name__ == "__main__":
     MANUAL.write_text(written(MANUAL.read_text()))
+    BENCHMARKS.write_text(benchmarked(BENCHMARKS.read_text()))

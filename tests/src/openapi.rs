@@ -24,6 +24,32 @@ pub fn document() -> String {
     text
 }
 
+/// The operation that answers a request like `GET /v1/users/usr_…`, by its id in `openapi.json`.
+///
+/// # Panics
+/// When the file is no JSON.
+#[must_use]
+pub fn operation(request: &str) -> Option<String> {
+    let document: Value = serde_json::from_str(include_str!("../../openapi.json"))
+        .unwrap_or_else(|error| panic!("{error}"));
+    let (method, path) = request.split_once(' ')?;
+    let method = method.to_lowercase();
+    let parts: Vec<&str> = path.split('/').collect();
+    let fits = |template: &&String| {
+        let wanted: Vec<&str> = template.split('/').collect();
+        let same = |(wanted, part): (&&str, &&str)| wanted.starts_with('{') || wanted == part;
+        wanted.len() == parts.len() && wanted.iter().zip(&parts).all(same)
+    };
+    let paths = document["paths"].as_object()?;
+    let named = |template: &&String| paths[*template].get(&method).is_some();
+    // A path without a parameter comes before one that has one in its place.
+    let template = paths
+        .keys()
+        .filter(|template| fits(template) && named(template))
+        .min_by_key(|template| template.matches('{').count())?;
+    Some(paths[template][&method]["operationId"].as_str()?.to_owned())
+}
+
 fn value() -> Value {
     let mut document = serde_json::to_value(merged()).unwrap_or_else(|error| panic!("{error}"));
     let problems = Problems::new();

@@ -44,6 +44,8 @@ impl Drop for Watched {
 /// What an API call was answered with.
 #[derive(Debug, Clone)]
 pub struct Answer {
+    /// What was asked, as `POST /v1/users`.
+    pub request: String,
     /// The status.
     pub status: u16,
     /// The headers.
@@ -629,16 +631,17 @@ impl<'w> Actor<'w> {
     /// # Panics
     /// When the stack does not answer.
     pub async fn send(&self, request: RequestBuilder) -> Answer {
-        let response = request
-            .send()
-            .await
-            .unwrap_or_else(|error| panic!("{error}"));
+        let request = request.build().unwrap_or_else(|error| panic!("{error}"));
+        let asked = format!("{} {}", request.method(), request.url().path());
+        let response = self.http.execute(request).await;
+        let response = response.unwrap_or_else(|error| panic!("{error}"));
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response
             .text()
             .await
             .unwrap_or_else(|error| panic!("{error}"));
         Answer {
+            request: asked,
             status,
             headers,
             body: serde_json::from_str(&text).unwrap_or(Value::Null),

@@ -17,17 +17,18 @@ tokio::task_local! {
     static METER: Mutex<Consumed>;
 }
 
-/// Runs `work` and says what it consumed.
+/// Runs `work` and says what it consumed, which a measurement around this one counts too.
 pub async fn measure<F: Future>(work: F) -> (F::Output, Consumed) {
-    METER
-        .scope(Mutex::default(), async {
-            let output = work.await;
-            (
-                output,
-                METER.with(|meter| meter.lock().map(|consumed| *consumed).unwrap_or_default()),
-            )
-        })
-        .await
+    let measured = METER.scope(Mutex::default(), async {
+        let output = work.await;
+        (output, so_far())
+    });
+    let (output, consumed) = measured.await;
+    note(|meter| {
+        meter.read += consumed.read;
+        meter.write += consumed.write;
+    });
+    (output, consumed)
 }
 
 /// What the work that is being measured has consumed so far; nothing outside of [`measure`].
@@ -54,14 +55,19 @@ pub(super) fn write<'a>(consumed: impl IntoIterator<Item = &'a ConsumedCapacity>
 
 fn add<'a>(
     consumed: impl IntoIterator<Item = &'a ConsumedCapacity>,
-    note: impl Fn(&mut Consumed, f64),
+    count: impl Fn(&mut Consumed, f64),
 ) {
+    note(|meter| {
+        let units = consumed.into_iter().filter_map(|each| each.capacity_units);
+        units.for_each(|units| count(meter, units));
+    });
+}
+
+/// Notes something on the innermost meter, if there is one.
+fn note(change: impl FnOnce(&mut Consumed)) {
     let _ = METER.try_with(|meter| {
         if let Ok(mut meter) = meter.lock() {
-            consumed
-                .into_iter()
-                .filter_map(|each| each.capacity_units)
-                .for_each(|units| note(&mut meter, units));
+            change(&mut meter);
         }
     });
 }

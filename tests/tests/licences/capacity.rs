@@ -3,6 +3,9 @@
 
 use muster_shared::lambda::{Invocation, LambdaEvent};
 use muster_shared::store::meter;
+use muster_tests::bench::users;
+use muster_tests::openapi;
+use muster_tests::output::Output;
 use muster_tests::world::{Actor, Answer, Company, PASSWORD, World, text};
 use serde_json::{Value, json};
 
@@ -13,7 +16,9 @@ struct Costs(String);
 
 impl Costs {
     fn new() -> Self {
-        Self(format!("{:<36}{:>8}{:>8}\n", "call", "read", "write"))
+        let mut costs = Self(String::new());
+        costs.row("call", "operation", "read", "write");
+        costs
     }
 
     /// Notes an answer, which must be a good one.
@@ -21,11 +26,19 @@ impl Costs {
     fn note(&mut self, call: &str, answer: &Answer) {
         assert!(answer.status < 300, "{call}: {}", answer.text);
         let (read, write) = answer.consumed();
-        self.line(call, read, write);
+        let operation = openapi::operation(&answer.request);
+        let operation = operation.unwrap_or_else(|| panic!("{}", answer.request));
+        self.row(call, &operation, &read.to_string(), &write.to_string());
     }
 
-    fn line(&mut self, call: &str, read: f64, write: f64) {
-        self.0 += &format!("{call:<36}{read:>8}{write:>8}\n");
+    /// Notes what was consumed by what is no call.
+    fn line(&mut self, work: &str, (read, write): (f64, f64)) {
+        let rounded = |units: f64| ((units * 1_000.0).round() / 1_000.0).to_string();
+        self.row(work, "-", &rounded(read), &rounded(write));
+    }
+
+    fn row(&mut self, call: &str, operation: &str, read: &str, write: &str) {
+        self.0 += &format!("{call:<36}{operation:<24}{read:>8}{write:>8}\n");
     }
 }
 
@@ -335,10 +348,76 @@ async fn what_administrators_arrange_costs_what_it_did() {
             json!({ "action": "set_seats", "product": company.products[0], "seats": 60 }),
         ),
     ] {
-        let (read, write) = support(&world, &company, call, order).await;
-        costs.line(call, read, write);
+        let consumed = support(&world, &company, call, order).await;
+        costs.line(call, consumed);
     }
     insta::assert_snapshot!("capacity_of_administration", costs.0);
+}
+
+/// How many rows the files have.
+const ROWS: u32 = 1_000;
+
+#[tokio::test]
+async fn files_cost_what_they_did() {
+    let output = Output::captured("info");
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let owner = &company.owner;
+    let mut costs = Costs::new();
+    costs.note("sample file", &owner.get("/v1/imports/sample").await);
+    let file = users(ROWS);
+    for (work, begin, commit) in [
+        ("an imported user", "begin an import", "commit an import"),
+        (
+            "an unchanged row",
+            "begin another",
+            "commit what changes nothing",
+        ),
+    ] {
+        output.clear();
+        let begun = owner.post("/v1/imports", json!({ "file_name": "users.csv" }));
+        let begun = begun.await;
+        costs.note(begin, &begun);
+        let uploaded = world.upload(&begun.body["upload"], file.clone()).await;
+        assert_eq!(uploaded, 200);
+        world.stack.settled().await;
+        let path = format!("/v1/imports/{}", text(&begun.body["id"]));
+        let committed = owner.post(&format!("{path}/commit"), json!({})).await;
+        costs.note(commit, &committed);
+        world.stack.settled().await;
+        assert_eq!(owner.get(&path).await.expect(200)["state"], "done");
+        costs.line(work, share(&output, &["import", "import-chunk"]));
+    }
+    let begun = owner.post("/v1/imports", json!({})).await.expect(201);
+    let path = format!("/v1/imports/{}", text(&begun["id"]));
+    costs.note("show an import", &owner.get(&path).await);
+    let cancelled = owner.post(&format!("{path}/cancel"), json!({})).await;
+    costs.note("cancel an import", &cancelled);
+    costs.note("list imports", &owner.get("/v1/imports").await);
+
+    output.clear();
+    let export = owner.post("/v1/exports", json!({ "format": "csv" })).await;
+    world.stack.settled().await;
+    costs.line("an exported user", share(&output, &["export"]));
+    let path = format!("/v1/exports/{}", text(&export.expect(202)["id"]));
+    costs.note("show an export", &owner.get(&path).await);
+    costs.note("list exports", &owner.get("/v1/exports").await);
+    costs.note("signing keys", &world.nobody().get("/v1/jwks.json").await);
+    insta::assert_snapshot!("capacity_of_files", costs.0);
+}
+
+/// What these functions have said that they consumed, for one row of a file.
+fn share(output: &Output, functions: &[&str]) -> (f64, f64) {
+    let logs = output.logs();
+    let ended = logs.iter().filter(|line| {
+        let function = line["span"]["function"].as_str().unwrap_or_default();
+        functions.contains(&function) && line.get("write").is_some()
+    });
+    let units = |line: &Value, name: &str| line[name].as_f64().unwrap() / f64::from(ROWS);
+    let share = ended
+        .map(|line| (units(line, "read"), units(line, "write")))
+        .reduce(|sum, one| (sum.0 + one.0, sum.1 + one.1));
+    share.unwrap()
 }
 
 /// Invites a person as a limited user; its id.
