@@ -205,7 +205,7 @@ impl World {
             meter: true,
             ..Options::default()
         };
-        let stack = muster_local::start(change(options), code).await;
+        let stack = Box::pin(muster_local::start(change(options), code)).await;
         let stack = stack.unwrap_or_else(|error| panic!("{error}"));
         Self {
             _watched: Watched(Arc::clone(stack.roles())),

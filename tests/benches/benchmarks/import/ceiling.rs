@@ -81,9 +81,8 @@ async fn stack(data: &Path) -> Stack {
         data: Some(data.to_owned()),
         ..Options::default()
     };
-    muster_local::start(options, muster_local::functions::ALL)
-        .await
-        .unwrap()
+    let stack = Box::pin(muster_local::start(options, muster_local::functions::ALL)).await;
+    stack.unwrap()
 }
 
 /// The items, as JSON, of each of the import's transactions, the audit entry last, in the order of their commits.
