@@ -169,8 +169,8 @@ openapi:
 	cargo run --locked --package muster-tests --bin openapi
 
 # Measures, and writes what it finds into BENCHMARKS.md, each benchmark its own section. ROWS are the most rows that are imported
-# and users that are exported, after 10,000 and 100,000; BENCHES chooses.
-# At the end, simulated, what a million rows take on AWS.
+# and users that are exported, after 10,000 and 100,000; BENCHES chooses. What a million rows take on AWS is simulated, and told
+# on the terminal.
 BENCHES := import sign-ins calls cpu exports sending
 ROWS := 1000000
 bench: $(INFRA_TOOLS)
