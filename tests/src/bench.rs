@@ -7,7 +7,7 @@ pub fn words() -> impl Iterator<Item = String> {
     std::env::args().skip(1).filter(|word| word != "--bench")
 }
 
-/// Where cargo puts what it builds; a benchmark is target/<profile>/deps/<its name>.
+/// Where cargo puts what it builds; a benchmark is in `deps` of its profile's folder.
 ///
 /// # Panics
 /// When this program is somewhere else.
