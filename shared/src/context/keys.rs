@@ -240,11 +240,6 @@ impl KeySet {
         Ok(())
     }
 
-    /// Whether the key with this id was among those read.
-    pub(super) fn has(&self, kid: &str) -> bool {
-        self.known(kid).is_some()
-    }
-
     /// The key with this id, if it is published.
     ///
     /// # Errors
@@ -272,7 +267,8 @@ impl KeySet {
         false
     }
 
-    fn known(&self, kid: &str) -> Option<DecodingKey> {
+    /// The key with this id, if it was among those read.
+    pub(super) fn known(&self, kid: &str) -> Option<DecodingKey> {
         self.keys.read().ok()?.get(kid).cloned()
     }
 }

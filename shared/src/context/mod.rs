@@ -126,7 +126,7 @@ impl Context {
         if let Some(signer) = &ctx.signer {
             let key = signer.published(ctx.clock.now());
             ctx.store.publish_key(&key).await?;
-            if !ctx.keys.has(&key.kid) {
+            if ctx.keys.known(&key.kid).is_none() {
                 ctx.keys.read(&ctx.store).await?;
             }
         }
