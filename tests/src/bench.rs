@@ -37,9 +37,18 @@ pub fn users(count: u32) -> String {
 /// When there is no such process, or no such file as on Linux.
 #[must_use]
 pub fn peak_memory(process: &str) -> u32 {
-    let file = format!("/proc/{process}/status");
-    let status = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file}: {error}"));
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
-    kilobytes.unwrap_or_else(|| panic!("{file}: {status}"))
+    let peak = memory(process, "VmHWM:");
+    peak.unwrap_or_else(|| panic!("no peak memory of process {process}"))
+}
+
+/// The memory that a process has now, in kilobytes; none if there is no such process any more.
+#[must_use]
+pub fn resident_memory(process: &str) -> Option<u32> {
+    memory(process, "VmRSS:")
+}
+
+fn memory(process: &str, what: &str) -> Option<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(what))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
 }

@@ -69,20 +69,28 @@ impl Usage {
 /// # Errors
 /// When the kernel does not tell.
 pub fn processes(function: &str) -> io::Result<Vec<u32>> {
+    let ours = children()?.into_iter();
+    let of_function = ours.filter(|(_, program)| program == function);
+    Ok(of_function.map(|(process, _)| process).collect())
+}
+
+/// The processes that this process has started, each with the name by which it was called.
+///
+/// # Errors
+/// When the kernel does not tell.
+pub fn children() -> io::Result<Vec<(u32, String)>> {
     let this = process::id().to_string();
-    let is_one = |process: &u32| {
+    let child = |process: u32| {
         let read = |file: &str| fs::read_to_string(format!("/proc/{process}/{file}"));
-        let (Ok(status), Ok(command)) = (read("status"), read("cmdline")) else {
-            // It has ended meanwhile.
-            return false;
-        };
+        // One that has ended meanwhile has neither.
+        let (status, command) = (read("status").ok()?, read("cmdline").ok()?);
         let ours = line(&status, "PPid:").is_some_and(|parent| parent == this);
-        let program = command.split('\0').next().unwrap_or_default();
-        ours && program.rsplit('/').next() == Some(function)
+        let program = command.split('\0').next()?.rsplit('/').next()?;
+        ours.then(|| (process, program.to_owned()))
     };
     let entries = fs::read_dir("/proc")?.filter_map(Result::ok);
     let processes = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    Ok(processes.filter(is_one).collect())
+    Ok(processes.filter_map(child).collect())
 }
 
 /// Lets the most memory of a process be counted anew from here on.

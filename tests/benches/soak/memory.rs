@@ -1,8 +1,10 @@
 //! How much memory the functions' processes have, as time goes on.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{self, Write};
+
+use muster_tests::bench::resident_memory;
+use muster_tests::usage::children;
 
 /// By function, what its largest process had at each look, in kilobytes.
 #[derive(Default)]
@@ -16,13 +18,8 @@ impl Memory {
     /// Looks at all processes that this one has started.
     pub fn look(&mut self) {
         let mut largest: BTreeMap<String, u32> = BTreeMap::new();
-        for pid in children() {
-            let name = fs::read_link(format!("/proc/{pid}/exe"));
-            let name = name
-                .ok()
-                .and_then(|file| Some(file.file_name()?.to_str()?.to_owned()));
-            // One that has just ended has neither.
-            if let (Some(name), Some(kilobytes)) = (name, resident(&pid)) {
+        for (process, name) in children().unwrap() {
+            if let Some(kilobytes) = resident_memory(&process.to_string()) {
                 let most = largest.entry(name).or_default();
                 *most = kilobytes.max(*most);
             }
@@ -78,29 +75,4 @@ fn quarters(looks: &[u32]) -> (u32, u32) {
         median(looks.get(quarter..2 * quarter).unwrap_or_default()),
         median(looks.get(3 * quarter..).unwrap_or_default()),
     )
-}
-
-/// The processes that the threads of this one have started.
-fn children() -> Vec<String> {
-    let threads = fs::read_dir("/proc/self/task")
-        .into_iter()
-        .flatten()
-        .flatten();
-    let of_thread = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("children")).ok();
-    threads
-        .filter_map(of_thread)
-        .flat_map(|pids| {
-            pids.split_ascii_whitespace()
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        })
-        .collect()
-}
-
-fn resident(pid: &str) -> Option<u32> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().strip_suffix(" kB")?.parse().ok()
 }

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use muster_tests::openapi;
+use muster_tests::report::percentiles;
 use muster_tests::world::{Actor, Answer};
 use reqwest::RequestBuilder;
 use serde_json::Value;
@@ -92,10 +93,9 @@ impl Tally {
             "operation", "answers"
         )?;
         for (operation, counted) in &*self.operations.lock().unwrap() {
-            let mut times = counted.times.clone();
-            times.sort_unstable();
-            let at =
-                |hundredths: usize| times[(times.len() - 1) * hundredths / 100].as_secs_f64() * 1e3;
+            let times = counted.times.iter();
+            let times = times.map(|took| took.as_secs_f64() * 1e3).collect();
+            let (p50, p99) = percentiles(times);
             let refused = counted
                 .refused
                 .iter()
@@ -103,10 +103,8 @@ impl Tally {
             let refused: Vec<String> = refused.collect();
             writeln!(
                 out,
-                "{operation:<22}{:>8}{:>10.1}{:>10.1}  {}",
-                times.len(),
-                at(50),
-                at(99),
+                "{operation:<22}{:>8}{p50:>10.1}{p99:>10.1}  {}",
+                counted.times.len(),
                 refused.join(", ")
             )?;
         }
