@@ -49,6 +49,14 @@ pub struct ConfirmEmailChange {
     password: Option<String>,
 }
 
+impl ConfirmEmailChange {
+    /// None at all is no guess.
+    fn given_password(&self) -> Result<String, Fault> {
+        let given = self.password.clone().filter(|given| !given.is_empty());
+        given.ok_or_else(|| Fault::new("required", "is required"))
+    }
+}
+
 /// What confirming needs beside link and code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -228,8 +236,8 @@ async fn person(
         }),
         Plan::Join(person, _) => {
             let mut fields = Fields::new();
-            let given = form.password.clone().unwrap_or_default();
-            let password = fields.take("password", Password::presented(given));
+            let password = form.given_password().and_then(Password::presented);
+            let password = fields.take("password", password);
             let password = fields.finish(password).map_err(ApiError::Invalid)?;
             let guess = Guess::begin(ctx, person.email.as_str(), source).await?;
             let hash = person.password.clone();
@@ -244,8 +252,9 @@ async fn person(
             let username = form.username.as_deref();
             let username = fields.required("username", username, Username::parse);
             let known = [new.as_str(), form.username.as_deref().unwrap_or_default()];
-            let given = form.password.clone().unwrap_or_default();
-            let password = fields.take("password", Password::chosen(given, &known));
+            let password = form.given_password();
+            let password = password.and_then(|given| Password::chosen(given, &known));
+            let password = fields.take("password", password);
             let chosen = fields.finish(username.zip(password));
             let (username, password) = chosen.map_err(ApiError::Invalid)?;
             let hash = off_thread(move || password.hash()).await?;
