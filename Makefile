@@ -169,9 +169,8 @@ openapi:
 	cargo run --locked --package muster-tests --bin openapi
 
 # Measures, and writes what it finds into BENCHMARKS.md, each benchmark its own section. ROWS are the most rows that are imported
-# and users that are exported, after 10,000 and 100,000; BENCHES chooses. What a million rows take on AWS is simulated, and told
-# on the terminal.
-BENCHES := import sign-ins calls cpu exports sending
+# and users that are exported, after 10,000 and 100,000; BENCHES chooses.
+BENCHES := import sign-ins calls cpu exports sending quotas
 ROWS := 1000000
 bench: $(INFRA_TOOLS)
 	commit=$$(git describe --always --dirty --exclude '*') && for bench in $(BENCHES); do \
@@ -179,7 +178,6 @@ bench: $(INFRA_TOOLS)
 			--rows $(ROWS) --into $(CURDIR)/BENCHMARKS.md --commit $$commit || exit; \
 	done
 	$(MAKE) costs
-	cargo bench --locked --package muster-tests --bench quotas
 
 # The template deployed to an AWS that is not ours (ministack, from PyPI), with the functions' binaries and every call
 # authorised, and the main job done with it by clients that are not ours. ARGS=--mutate takes each permission from each role

@@ -1,10 +1,10 @@
 //! What the benchmarks simulate at full size, smaller: it must hold.
 
-#[path = "../benches/quotas/simulation.rs"]
+#[path = "../benches/benchmarks/quotas/simulation.rs"]
 mod quotas;
 #[path = "../benches/benchmarks/simulation.rs"]
 mod sending;
-#[path = "../benches/quotas/table.rs"]
+#[path = "../benches/benchmarks/quotas/table.rs"]
 mod table;
 #[path = "../benches/benchmarks/virtual_time.rs"]
 mod virtual_time;

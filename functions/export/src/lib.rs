@@ -6,6 +6,8 @@ mod trail;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
+use futures::future::OptionFuture;
+use futures::try_join;
 use jiff::Timestamp;
 use muster_shared::context::Context;
 use muster_shared::domain::email::Email;
@@ -21,9 +23,10 @@ use muster_shared::error::Internal;
 use muster_shared::files::{Cell, Heading, Sheet};
 use muster_shared::lambda::{self, Function, outbox_keys};
 use muster_shared::store::keys;
-use muster_shared::store::users::Search;
+use muster_shared::store::users::{Listed, Search};
 use names::Names;
 use tempfile::tempfile;
+use tokio::task::yield_now;
 
 /// What runs, and how it is triggered.
 pub const FUNCTION: Function =
@@ -96,33 +99,42 @@ async fn write(
     };
     let mut names = Names::default();
     let mut sheet = Sheet::new(export.format, tempfile()?, &columns.headings())?;
-    let (mut rows, mut after) = (0, None);
-    loop {
-        let now = ctx.clock.now();
-        let page = ctx
-            .store
-            .list_users(
-                tenant,
-                &Search::Name(String::new()),
-                after.as_deref(),
-                PAGE,
-                |user| powers.sees(user) && export.filter.admits(user, now),
-            )
-            .await?;
-        names
-            .learn(ctx, tenant, &export.columns, &page.users)
-            .await?;
-        for user in &page.users {
-            sheet.write(&columns.cells(user, &names, now))?;
-            rows += 1;
-        }
-        match page.next {
-            Some(next) => after = Some(next),
-            None => break,
-        }
+    let mut rows = 0;
+    let mut next = Some(page(ctx, tenant, export, powers, None).await?);
+    while let Some(Listed { users, next: after }) = next {
+        names.learn(ctx, tenant, &export.columns, &users).await?;
+        let write = async {
+            // The next page is on its way meanwhile.
+            yield_now().await;
+            let now = ctx.clock.now();
+            for user in &users {
+                sheet.write(&columns.cells(user, &names, now))?;
+                rows += 1;
+            }
+            Ok(())
+        };
+        let read = after.map(|after| page(ctx, tenant, export, powers, Some(after)));
+        let read = async { OptionFuture::from(read).await.transpose() };
+        (next, ()) = try_join!(read, write)?;
     }
     upload(ctx, tenant, export, sheet.finish()?).await?;
     Ok(rows)
+}
+
+/// A page of the users that whoever asked for the export wants, and may see.
+async fn page(
+    ctx: &Context,
+    tenant: &TenantId,
+    export: &Export,
+    powers: &Powers,
+    after: Option<String>,
+) -> Result<Listed, Internal> {
+    let (all, now) = (Search::Name(String::new()), ctx.clock.now());
+    let admits = |user: &User| powers.sees(user) && export.filter.admits(user, now);
+    let listed = ctx
+        .store
+        .list_users(tenant, &all, after.as_deref(), PAGE, admits);
+    Ok(listed.await?)
 }
 
 async fn upload(

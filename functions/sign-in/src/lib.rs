@@ -1,5 +1,6 @@
 //! Sessions: sign-in, refresh, sign-out, and the published keys.
 
+use futures::{join, try_join};
 use jiff::Timestamp;
 use muster_shared::auth::Caller;
 use muster_shared::auth::token::{self, ACCESS, Access, Audience};
@@ -197,8 +198,8 @@ async fn sign_in(ctx: &Context, request: &Request) -> Result<Response, ApiError>
     let tenant = fields.optional("tenant", tenant.as_deref(), TenantId::parse);
     let password = fields.finish(password).map_err(ApiError::Invalid)?;
     let source = http::source(ctx, request);
-    let guess = Guess::begin(ctx, &login, &source).await?;
-    let person = find_person(ctx, &login).await?;
+    let guess = Box::pin(Guess::begin(ctx, &login, &source));
+    let (guess, person) = try_join!(guess, find_person(ctx, &login))?;
     let hash = person.as_ref().map(|person| person.password.clone());
     let right = off_thread(move || password.matches(hash.as_ref())).await?;
     let person = person.filter(|_| right).ok_or(ApiError::WrongCredentials)?;
@@ -206,13 +207,15 @@ async fn sign_in(ctx: &Context, request: &Request) -> Result<Response, ApiError>
     if open.is_empty() {
         return Err(ApiError::WrongCredentials);
     }
-    guess.right(ctx, &person).await;
     if open.len() == 1 {
         let (membership, user) = open.remove(0);
-        let begun = begin(ctx, &membership.tenant, &user).await?;
+        let begun = begin(ctx, &membership.tenant, &user);
+        let ((), begun) = join!(guess.right(ctx, &person), begun);
+        let begun = begun?;
         metrics::signed_in();
         return begun.answer(refresh);
     }
+    guess.right(ctx, &person).await;
     http::ok(&SignedIn::Choose(choices(ctx, open).await?))
 }
 
@@ -294,24 +297,30 @@ async fn begin(ctx: &Context, tenant: &TenantId, user: &User) -> Result<Begun, A
         created_at: now,
         expires_at: idle_end(now),
     };
-    ctx.store.begin_session(&token, &session).await?;
-    if let Err(fault) = ctx.store.note_login(tenant, &user.id, now).await {
-        // The session stands; only the list shows an older time.
-        tracing::warn!(%fault, "the sign-in could not be noted");
-    }
-    go_on(ctx, tenant, user, token).await
+    let stored = async { Ok(ctx.store.begin_session(&token, &session).await?) };
+    let noted = async {
+        if let Err(fault) = ctx.store.note_login(tenant, &user.id, now).await {
+            // The session stands; only the list shows an older time.
+            tracing::warn!(%fault, "the sign-in could not be noted");
+        }
+        Ok(())
+    };
+    let view = view(ctx, tenant, user, &token);
+    let ((), (), view) = try_join!(Box::pin(stored), Box::pin(noted), Box::pin(view))?;
+    Ok(Begun { view, token })
 }
 
 fn idle_end(now: Timestamp) -> Timestamp {
     now.saturating_add(IDLE).unwrap_or(Timestamp::MAX)
 }
 
-async fn go_on(
+/// The session as its client gets it: with a new access token, and without the one by which it goes on.
+async fn view(
     ctx: &Context,
     tenant: &TenantId,
     user: &User,
-    token: RefreshToken,
-) -> Result<Begun, ApiError> {
+    token: &RefreshToken,
+) -> Result<SessionView, ApiError> {
     let access = Access {
         sub: user.id.clone(),
         tid: tenant.clone(),
@@ -328,15 +337,14 @@ async fn go_on(
         .now()
         .saturating_add(ACCESS)
         .unwrap_or(Timestamp::MAX);
-    let view = SessionView {
+    Ok(SessionView {
         access_token: token::sign(ctx, Audience::Api, &access, expires_at)?,
         token_type: "Bearer".to_owned(),
         expires_in: ACCESS.as_secs(),
         refresh_token: None,
         tenant: tenant.to_string(),
         user: user.id.to_string(),
-    };
-    Ok(Begun { view, token })
+    })
 }
 
 /// Refresh
@@ -365,8 +373,8 @@ async fn refresh(ctx: &Context, request: &Request) -> Result<Response, ApiError>
             return Err(OVER);
         }
     };
-    let begun = go_on(ctx, &session.tenant, &user, next).await?;
-    begun.answer(refresh)
+    let view = view(ctx, &session.tenant, &user, &next).await?;
+    Begun { view, token: next }.answer(refresh)
 }
 
 const OVER: ApiError = ApiError::Unauthenticated("The session is over; sign in again.");

@@ -7,6 +7,7 @@ mod calls;
 mod cpu;
 mod exports;
 mod import;
+mod quotas;
 mod scene;
 mod sending;
 mod sign_ins;
@@ -55,6 +56,7 @@ enum Benchmark {
     Cpu,
     Exports,
     Sending,
+    Quotas,
 }
 
 impl Asked {
@@ -89,5 +91,6 @@ async fn measure(asked: &Asked) -> io::Result<Report> {
         Benchmark::Cpu => cpu::measure().await,
         Benchmark::Exports => exports::measure(&asked.sizes()).await,
         Benchmark::Sending => Ok(sending::measure()),
+        Benchmark::Quotas => Ok(quotas::measure().await),
     }
 }

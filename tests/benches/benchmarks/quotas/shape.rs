@@ -1,6 +1,7 @@
 //! What a real import writes, row by row, looked up in the table afterwards.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use muster_tests::world::{Table, World, text};
 use serde_json::{Value, json};
@@ -8,11 +9,8 @@ use serde_json::{Value, json};
 use super::simulation::{Shape, number};
 
 /// Imports so many people into a company with so many shards, and looks at what came into the table.
-pub fn measure(rows: u32, shards: u16) -> Shape {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let (tenant, table) = runtime.expect("a runtime").block_on(import(rows, shards));
+pub async fn measure(rows: u32, shards: u16) -> Shape {
+    let (tenant, table) = import(rows, shards).await;
     shape(&tenant, &table)
 }
 
@@ -25,9 +23,11 @@ async fn import(rows: u32, shards: u16) -> (String, Table) {
         "External ID,Email,First Name,Last Name,Phone Number,Employee Number\n".to_owned();
     for row in 0..rows {
         let phone = 15_111_000_000 + u64::from(row);
-        file += &format!(
-            "D-{row:07},driver.{row}@northwind.example,Ada {row},Lovelace,+49{phone},{row}\n"
-        );
+        writeln!(
+            file,
+            "D-{row:07},driver.{row}@northwind.example,Ada {row},Lovelace,+49{phone},{row}"
+        )
+        .unwrap();
     }
     let planned = company.owner.upload_import(file).await;
     let done = company.owner.commit_import(&planned).await;
@@ -64,7 +64,7 @@ fn shape(tenant: &str, table: &Table) -> Shape {
         .collect();
     let mean = |units: &[f64]| units.iter().sum::<f64>() / number(units.len());
     let entries: Vec<f64> = audits.iter().map(|(_, units)| *units).collect();
-    let (audit, _) = audits.first().expect("an import is audited").clone();
+    let (audit, _) = audits.first().unwrap().clone();
     assert!(audit.starts_with(&format!("T#{tenant}#A#")), "{audit}");
     Shape {
         index: index / number(imported.len()),
