@@ -379,3 +379,77 @@ mod slow {
         assert_eq!(DELIVERED.load(Ordering::SeqCst), 2);
     }
 }
+
+mod lanes {
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    static CONTEXTS: Contexts = OnceLock::new();
+    static CHUNK: Function = Function::queue("import-chunk", |_, message| {
+        Box::pin(async move { held(message).await })
+    });
+    /// A permit for each worker that came.
+    static CAME: Semaphore = Semaphore::const_new(0);
+    /// One for each that may go on.
+    static LET_ON: Semaphore = Semaphore::const_new(0);
+
+    async fn held(message: String) -> Result<(), Internal> {
+        CAME.add_permits(1);
+        LET_ON.acquire().await.unwrap().forget();
+        handle(import_chunk::FUNCTION, &CONTEXTS, &message).await
+    }
+
+    async fn come(workers: u32) {
+        CAME.acquire_many(workers).await.unwrap().forget();
+    }
+
+    /// Chunks that wait for a worker or have one, and those that are done.
+    fn under_way(world: &World) -> (usize, usize) {
+        let chunks = world.table(|_, sk| sk == "CHUNK");
+        let (done, left): (Vec<_>, Vec<_>) = chunks
+            .values()
+            .partition(|chunk| chunk["finished"]["BOOL"] == true);
+        let released = left.iter().filter(|chunk| !chunk["released"].is_null());
+        (released.count(), done.len())
+    }
+
+    #[tokio::test]
+    async fn an_import_has_never_more_workers_than_lanes() {
+        const CHUNKS: usize = 6;
+        let world = World::with_code(|options| options, &code(&[&CHUNK])).await;
+        remember(&CONTEXTS, &world);
+        let company = world.company("Northwind").await;
+        let lanes = import_chunk::lanes(&tenant_of(&company.owner));
+        assert_eq!(lanes, 2);
+        let rows = (0..1_000 * (CHUNKS - 1) + 1).map(|row| format!("N-{row}\n"));
+        let file: String = ["External ID\n".to_owned()]
+            .into_iter()
+            .chain(rows)
+            .collect();
+        let planned = begin(&world, &company.owner, "wide", file).await;
+        let commit = format!("/v1/imports/{}/commit", text(&planned["id"]));
+        let _ = company.owner.post(&commit, json!({})).await.expect(202);
+
+        // The first releases the other lanes, and each the one that follows it in its lane.
+        come(1).await;
+        assert_eq!(under_way(&world), (1, 0));
+        LET_ON.add_permits(1);
+        come(lanes).await;
+        for done in 1..CHUNKS - 1 {
+            assert_eq!(under_way(&world), (lanes as usize, done));
+            LET_ON.add_permits(1);
+            if done + (lanes as usize) < CHUNKS {
+                come(1).await;
+            }
+        }
+        LET_ON.add_permits(CHUNKS);
+        world.stack.settled().await;
+        let done = show(&company.owner, &planned).await;
+        assert_eq!(
+            done["done"]["created"], planned["planned"]["created"],
+            "{done}"
+        );
+        assert_eq!(under_way(&world), (0, CHUNKS));
+    }
+}
