@@ -1,5 +1,5 @@
 # Everything that is done with Muster; `make run` and `make test` do all the set-up themselves.
-.PHONY: run functions console test lint soak test-console test-api test-deploy test-expressions faults e2e lighthouse screenshots check \
+.PHONY: run functions console test explore lint soak test-console test-api test-deploy test-expressions faults e2e lighthouse screenshots check \
 	fuzz test-fuzz deny check-infra permissions kills deploy undeploy requeue costs openapi bench bench-cold
 
 # What the console is built from, and what it is built into.
@@ -41,10 +41,11 @@ $(CONSOLE_MODULES): console/package-lock.json
 	cd console && npm ci --no-audit --no-fund
 	touch $@
 
-# All tests and the gates that need nothing but Rust, Node.js, Python and Chromium.
+# All tests and the gates that need nothing but Rust, Node.js, Python and Chromium. What tests throw dice for is the same each
+# time, so that it is the change that is tested; `explore` throws others.
 test: lint check-infra test-console
 	rm -rf $(NEEDED)
-	INSTA_UPDATE=no cargo test --locked --profile ci --workspace --no-fail-fast
+	INSTA_UPDATE=no PROPTEST_RNG_SEED=4711 cargo test --locked --profile ci --workspace --no-fail-fast
 	$(NAME_UNNEEDED)
 	$(MAKE) test-fuzz
 	$(MAKE) test-api
@@ -74,6 +75,14 @@ fuzz:
 		CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=2 CARGO_PROFILE_RELEASE_STRIP=none \
 		cargo fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz/built --sanitizer none --codegen-units 16 \
 			--features libfuzzer,stack $$target target/fuzz/$$target tests/fuzz/corpus/$$target -- $(ARGS) || exit; \
+	done
+
+# What companies do, by other dice each time, so many times as ARGS say; a seed that finds something finds it again.
+explore: ARGS := 10
+explore:
+	for run in $$(seq $(ARGS)); do \
+		seed=$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ') && echo "seed $$seed" && \
+		PROPTEST_RNG_SEED=$$seed cargo test --locked --profile ci --package muster-tests --test model || exit; \
 	done
 
 # The end-to-end tests alone, and what the functions' roles grant and none of them needed, which `test` refuses as well.
