@@ -93,11 +93,13 @@ impl Plan {
     pub async fn of(ctx: &Context, waiting: &Waiting) -> Result<Self, ApiError> {
         let old = waiting.user.email.as_ref().map(Email::folded);
         let old = old.ok_or(Refusal::NoEmail)?;
+        // The person first: whoever joins another company after that is no longer the person as read.
+        let person = ctx.store.person(&old).await?;
         let others = ctx.store.users_behind(&old).await?;
         let others = others
             .iter()
             .any(|(tenant, user)| user.activated_at.is_some() && *tenant != waiting.tenant.id);
-        let person = ctx.store.person(&old).await?.filter(|_| !others);
+        let person = person.filter(|_| !others);
         Ok(
             match (ctx.store.person(&waiting.change.to.folded()).await?, person) {
                 (Some(there), left) => Self::Join(there, left),
@@ -137,7 +139,7 @@ pub async fn confirm(ctx: &Context, request: &Request) -> Result<Response, ApiEr
         }
         let plan = Plan::of(ctx, &waiting).await?;
         let person = person(ctx, &form, &waiting, &plan, &http::source(ctx, request)).await?;
-        carry_out(ctx, &named, person, &once).await
+        carry_out(ctx, &named, (person, plan.needed()), &once).await
     })
     .await
 }
@@ -276,11 +278,11 @@ enum Hindrance {
     Moved,
 }
 
-/// Uses the change up and makes the user that person; of two that try, one wins.
+/// Uses the change up and makes the user that person, who gave what is needed; of two that try, one wins.
 async fn carry_out(
     ctx: &Context,
     named: &Named,
-    person: Person,
+    (person, given): (Person, Needed),
     once: &Once<'_>,
 ) -> Result<Response, ApiError> {
     let answer = http::ok(&EmailChangeConfirmed {
@@ -290,6 +292,9 @@ async fn carry_out(
     for _ in 0..TRIES {
         let waiting = named.follow(ctx).await?;
         let plan = Plan::of(ctx, &waiting).await?;
+        if plan.needed() != given {
+            return Err(Refusal::Busy.into());
+        }
         let keep = |transaction: &mut Transaction<'_, _>| {
             once.keep(transaction, &answer, Hindrance::Moved);
         };

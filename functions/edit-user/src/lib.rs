@@ -193,12 +193,13 @@ async fn person_of(
     let Some(email) = user.email.as_ref().map(Email::folded) else {
         return Ok(Err(Refusal::NotActive));
     };
+    // The person first: whoever joins another company after that is no longer the person as read.
+    let person = ctx.store.person(&email).await?;
     let joined = ctx.store.joined(&email).await?;
-    let shared = joined.iter().any(|tenant| *tenant != caller.tenant);
-    if shared {
+    if joined.iter().any(|tenant| *tenant != caller.tenant) {
         return Ok(Err(Refusal::PersonShared));
     }
-    Ok(ctx.store.person(&email).await?.ok_or(Refusal::NotActive))
+    Ok(person.ok_or(Refusal::NotActive))
 }
 
 /// Writes the change in one transaction; the user as it is then.

@@ -204,12 +204,12 @@ async fn sign_in(ctx: &Context, request: &Request) -> Result<Response, ApiError>
     let right = off_thread(move || password.matches(hash.as_ref())).await?;
     let person = person.filter(|_| right).ok_or(ApiError::WrongCredentials)?;
     let mut open = open_memberships(ctx, &person, tenant.as_ref()).await?;
-    if open.is_empty() {
+    if open.is_empty() || !has_still(ctx, &person).await? {
         return Err(ApiError::WrongCredentials);
     }
     if open.len() == 1 {
         let (membership, user) = open.remove(0);
-        let begun = begin(ctx, &membership.tenant, &user);
+        let begun = begin(ctx, &membership.tenant, &user, None);
         let ((), begun) = join!(guess.right(ctx, &person), begun);
         let begun = begun?;
         metrics::signed_in();
@@ -237,6 +237,13 @@ async fn find_person(ctx: &Context, login: &str) -> Result<Option<Person>, ApiEr
     let address = ctx.store.address_of_login(login).await?;
     let address = address.unwrap_or_else(|| "nobody".to_owned());
     Ok(ctx.store.person(&address).await?)
+}
+
+/// Whether the person still has the password that was given. Asked once the users were read: a new password ends their sessions
+/// in its own transaction, and so one that is begun for a user read before.
+async fn has_still(ctx: &Context, person: &Person) -> Result<bool, ApiError> {
+    let present = ctx.store.person(&person.email.folded()).await?;
+    Ok(present.is_some_and(|present| present.password == person.password))
 }
 
 /// The memberships in which the person may act now: of users who have joined, and still have the person's address.
@@ -284,7 +291,13 @@ impl Begun {
     }
 }
 
-async fn begin(ctx: &Context, tenant: &TenantId, user: &User) -> Result<Begun, ApiError> {
+/// Begins a session, in place of another if one is given.
+async fn begin(
+    ctx: &Context,
+    tenant: &TenantId,
+    user: &User,
+    instead_of: Option<&str>,
+) -> Result<Begun, ApiError> {
     lambda::concerns(tenant, Some(&user.id));
     let now = ctx.clock.now();
     let token = RefreshToken::first(&Seed::random()?);
@@ -297,7 +310,13 @@ async fn begin(ctx: &Context, tenant: &TenantId, user: &User) -> Result<Begun, A
         created_at: now,
         expires_at: idle_end(now),
     };
-    let stored = async { Ok(ctx.store.begin_session(&token, &session).await?) };
+    let stored = async {
+        let begun = ctx
+            .store
+            .begin_session(&token, &session, instead_of)
+            .await?;
+        begun.then_some(()).ok_or(OVER)
+    };
     let noted = async {
         if let Err(fault) = ctx.store.note_login(tenant, &user.id, now).await {
             // The session stands; only the list shows an older time.
@@ -421,7 +440,11 @@ async fn rotated(
         Standing::JustReplaced(found) if refresh == RefreshIn::Cookie || *found == replaced => {
             Ok(token.successor(found))
         }
-        _ => Err(OVER),
+        // Somebody else presented it at the same moment.
+        _ => {
+            ctx.store.end_session(token.family_hash().as_str()).await?;
+            Err(OVER)
+        }
     }
 }
 
@@ -439,7 +462,8 @@ async fn tenants(ctx: &Context, request: &Request) -> Result<Response, ApiError>
 
 /// Go on in another company
 ///
-/// Without the password: the person is signed in. The session in the present company ends.
+/// Without the password: the person is signed in. The session in the present company ends, and one that has ended cannot be
+/// gone on with.
 #[utoipa::path(post, path = "/v1/sessions/switch", operation_id = "switchTenant", tag = "Sessions", request_body = Switch,
     responses((status = 200, description = "The session in the other company", body = SessionView, headers(("Set-Cookie" = Option<String>, description = "The refresh token, for a page that wants it in a cookie"))), (status = "4XX", description = "`not_found`, `invalid_fields`, `malformed_request`, `unauthenticated`", body = Problem, content_type = "application/problem+json")))]
 async fn switch(ctx: &Context, request: &Request) -> Result<Response, ApiError> {
@@ -449,8 +473,9 @@ async fn switch(ctx: &Context, request: &Request) -> Result<Response, ApiError> 
     let person = person_of(ctx, &caller).await?;
     let open = open_memberships(ctx, &person, Some(&tenant)).await?;
     let (_, user) = open.first().ok_or(ApiError::NotFound)?;
-    let begun = begin(ctx, &tenant, user).await?;
-    ctx.store.end_session(&caller.session).await?;
+    // Once more, now that the user was read: a new password meanwhile ends what was begun before it.
+    let caller = Caller::from_request(ctx, request).await?;
+    let begun = begin(ctx, &tenant, user, Some(&caller.session)).await?;
     begun.answer(refresh)
 }
 

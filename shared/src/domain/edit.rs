@@ -278,7 +278,9 @@ fn against_rights(
     if demoted && let Err(refusal) = touches_owner(policy, before) {
         return Some(("class", refusal));
     }
-    let within = if gives_anew(before, after) {
+    let within = if address(before) != address(after) {
+        powers.may_hand_over(Permission::UsersWrite, after, book)
+    } else if changes_rights(before, after) {
         powers.may_make(Permission::UsersWrite, after, book)
     } else {
         powers.may(Permission::UsersWrite, after)

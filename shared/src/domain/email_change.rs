@@ -28,7 +28,7 @@ pub fn changeable<'a>(
     let own = powers.user.as_ref() == Some(&user.id);
     if !own {
         powers.may(Permission::UsersWrite, user)?;
-        powers.may_make(Permission::UsersWrite, user, book)?;
+        powers.may_hand_over(Permission::UsersWrite, user, book)?;
         touches_owner(policy, user)?;
     }
     let email = changeable_by_support(user)?;

@@ -40,7 +40,9 @@ pub fn may_change(
             touches_rights(powers, policy, before, after)?;
         }
         // Another address puts the user into other hands: then all that it holds is given anew.
-        if before.rights != after.rights || address(before) != address(after) {
+        if address(before) != address(after) {
+            powers.may_hand_over(Permission::UsersWrite, after, book)?;
+        } else if before.rights != after.rights {
             powers.may_make(Permission::UsersWrite, after, book)?;
         } else if !powers.sees(after) {
             return Err(Refusal::BeyondYourRights);

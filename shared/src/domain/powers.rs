@@ -231,6 +231,30 @@ impl Powers {
         }
     }
 
+    /// Whether the user's address may become this one's: whoever has it gets all that the user holds, and sees whom it sees
+    /// one by one.
+    ///
+    /// # Errors
+    /// [`Refusal::BeyondYourRights`].
+    pub fn may_hand_over(
+        &self,
+        permission: Permission,
+        user: &User,
+        book: &RoleBook,
+    ) -> Result<(), Refusal> {
+        let users = &user.rights.scope.users;
+        let sees = match &self.sight {
+            Sight::All => true,
+            Sight::Account(_) => users.is_empty(),
+            Sight::Listed(own) => users.is_subset(&own.users),
+        };
+        if sees {
+            self.may_make(permission, user, book)
+        } else {
+            Err(Refusal::BeyondYourRights)
+        }
+    }
+
     /// Whether the user may be put into groups, or taken out of them, by whoever manages groups or edits users: groups
     /// decide what others see, so who moves a user sees it before and after.
     ///

@@ -93,7 +93,9 @@ impl BulkChange for Leaving<'_> {
             let values = Unique::of(&self.applied(user));
             values.iter().any(|value| wants.contains(value))
         };
-        if chosen.iter().any(taken) {
+        // Nor can acting owners be counted twice.
+        let counted = |user: &User| user.is_acting_owner() != self.applied(user).is_acting_owner();
+        if chosen.iter().any(taken) || counted(next) && chosen.iter().any(|user| counted(user)) {
             return false;
         }
         let all: Vec<&User> = chosen.iter().copied().chain([next]).collect();

@@ -82,7 +82,7 @@ impl Store {
             .await
     }
 
-    /// Begins a session.
+    /// Begins a session, in place of another one of this family if one is given; false if that has ended already.
     ///
     /// # Errors
     /// When the table cannot be written.
@@ -90,12 +90,18 @@ impl Store {
         &self,
         token: &RefreshToken,
         session: &Session,
-    ) -> Result<(), StoreError> {
+        instead_of: Option<&str>,
+    ) -> Result<bool, StoreError> {
         let mut stored = item(&keys::session(token.family_hash().as_str()), session)?;
         stored.insert(keys::TTL.to_owned(), seconds(session.expires_at));
-        self.put_if(stored, Condition::absent())
-            .await?
-            .map_err(|_| StoreError::Contended)
+        let Some(family) = instead_of else {
+            let begun = self.put_if(stored, Condition::absent()).await?;
+            return begun.map(|()| true).map_err(|_| StoreError::Contended);
+        };
+        let mut transaction = Transaction::new(self);
+        transaction.create(stored, ());
+        transaction.delete_if(&keys::session(family), Condition::exists(), ());
+        Ok(transaction.commit().await?.is_ok())
     }
 
     /// The session that a token belongs to, whether or not the token is its current one.

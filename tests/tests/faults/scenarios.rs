@@ -168,7 +168,8 @@ fn sessions() -> Vec<Scenario> {
             "POST /v1/sessions/switch",
             json!({ "tenant": "{tenant}" }),
             200,
-        ),
+        )
+        .or(&[401]),
         call(
             "sign-in",
             "bea's token",

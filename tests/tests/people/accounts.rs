@@ -835,6 +835,46 @@ async fn a_customers_user_manager_makes_people_of_that_customer_only() {
     assert_eq!(import["planned"]["refused"], 2, "{import}");
 }
 
+/// Whoever has the address of a user has all that the user has.
+#[tokio::test]
+async fn nobody_takes_the_address_of_whoever_sees_people_that_they_do_not_see() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let owner = &company.owner;
+    let top = client(owner, "Top").await;
+    let chief = join_account(&world, &company, &top, "chief", &["account_owner"]).await;
+    let outside = owner.add(json!({ "external_id": "T-1" })).await;
+    let driver = async |name: &str, scope: Value| {
+        let email = format!("{name}@top.example");
+        let form = json!({ "email": email, "account": top, "scope": scope, "invite": true });
+        owner.add(form).await
+    };
+    let beyond = json!({ "users": [outside] });
+    let patch = async |user: &str| {
+        let version = chief.show(user).await["version"].as_u64().unwrap();
+        let form = json!({ "email": format!("{user}@chief.example") });
+        chief
+            .patch(&format!("/v1/users/{user}"), version, form)
+            .await
+    };
+    let change = async |user: &str| {
+        let form = json!({ "email": format!("{user}@chief.example") });
+        chief.post(&format!("/v1/users/{user}/email"), form).await
+    };
+    let (sees, plain) = (
+        driver("dan", beyond.clone()).await,
+        driver("dora", json!({})).await,
+    );
+    assert_eq!(patch(&sees).await.refused(403), "beyond_your_rights");
+    let _ = patch(&plain).await.expect(200);
+    let (sees, plain) = (driver("eve", beyond).await, driver("emil", json!({})).await);
+    for name in ["eve", "emil"] {
+        let _ = world.activate(&format!("{name}@top.example"), name).await;
+    }
+    assert_eq!(change(&sees).await.refused(403), "beyond_your_rights");
+    let _ = change(&plain).await.expect(202);
+}
+
 #[tokio::test]
 async fn what_the_company_bought_and_how_it_shares_out_its_work_is_not_its_customers_affair() {
     let world = World::start().await;

@@ -1,6 +1,8 @@
 //! `reset-password`: asked for, sent by an administrator, opened, chosen.
 
-use futures::future::join;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::future::{join, join_all};
 use jiff::SignedDuration;
 use muster_tests::world::{Actor, Answer, Company, PASSWORD, World, text};
 use serde_json::{Value, json};
@@ -88,6 +90,41 @@ async fn a_person_chooses_a_new_password_by_the_mailed_link_and_all_sessions_end
     for (tenant, user) in [(&company.tenant, &ada.user), (&other.tenant, &there)] {
         let audited = world.audited(tenant, "users.reset_password");
         assert_eq!(audited, [format!("recipient {user} -> {user}")]);
+    }
+}
+
+/// Whoever knows the old password signs in without end while the new one is set.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_sign_in_by_the_old_password_outlives_the_new_one() {
+    let world = World::start().await;
+    let (company, _) = ada(&world).await;
+    let _ = ask(&world, ADA).await.expect(202);
+    let token = reset_token(&world, ADA).await;
+    let over = AtomicBool::new(false);
+    let reset = async {
+        let _ = confirm(&world, &token, NEW).await.expect(200);
+        over.store(true, Ordering::SeqCst);
+    };
+    let thief = async || {
+        let mut sessions = Vec::new();
+        while !over.load(Ordering::SeqCst) {
+            let answer = sign_in(&world, ADA, PASSWORD).await;
+            sessions.extend((answer.status == 200).then_some(answer.body));
+        }
+        sessions
+    };
+    let thieves = join_all((0..6).map(|_| thief()));
+    let ((), stolen) = join(reset, thieves).await;
+    let stolen: Vec<Value> = stolen.into_iter().flatten().collect();
+    assert!(!stolen.is_empty(), "nobody got in before");
+    for session in stolen {
+        let form = json!({ "refresh_token": session["refresh_token"] });
+        let next = world.nobody().post("/v1/sessions/refresh", form).await;
+        assert_eq!(next.refused(401), "unauthenticated");
+        let thief = world.bearer(text(&session["access_token"]));
+        let switch = json!({ "tenant": company.tenant });
+        let switched = thief.post("/v1/sessions/switch", switch).await;
+        assert_eq!(switched.refused(401), "unauthenticated");
     }
 }
 

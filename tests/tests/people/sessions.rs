@@ -291,7 +291,7 @@ async fn a_refresh_token_used_twice_ends_the_whole_session() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_that_refresh_at_once_one_wins() {
+async fn of_those_that_refresh_at_once_one_wins_and_the_session_ends() {
     let world = World::start().await;
     let company = world.company("Acme").await;
     let session = sign_in(&world, &company.owner_email, PASSWORD)
@@ -303,9 +303,12 @@ async fn of_two_that_refresh_at_once_one_wins() {
         refresh(&world, &session),
         refresh(&world, &session)
     );
-    let mut statuses = [a.status, b.status, c.status, d.status];
-    statuses.sort_unstable();
-    assert_eq!(statuses, [200, 401, 401, 401]);
+    let (won, lost): (Vec<Answer>, Vec<Answer>) = [a, b, c, d]
+        .into_iter()
+        .partition(|answer| answer.status == 200);
+    assert_eq!((won.len(), lost.len()), (1, 3));
+    let next = refresh(&world, &won[0].body).await;
+    assert_eq!(next.refused(401), "unauthenticated", "one of them stole it");
 }
 
 #[tokio::test]
@@ -714,6 +717,31 @@ async fn a_member_of_two_companies_switches_between_them_without_the_password() 
         "unauthenticated"
     );
     let _ = refresh(&world, &there).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_session_that_has_ended_is_not_gone_on_with_in_another_company_nor_in_the_same() {
+    let world = World::start().await;
+    let (one, two) = (world.company("Acme").await, world.company("Bolt").await);
+    let session = member_of_two(&world, &one, &two).await;
+    let ada = holder(&world, &session);
+    let switch = async |to: &Company<'_>| {
+        let form = json!({ "tenant": to.tenant });
+        ada.post("/v1/sessions/switch", form).await
+    };
+    let _ = switch(&one).await.expect(200);
+    for company in [&one, &two] {
+        let again = switch(company).await;
+        assert_eq!(again.refused(401), "unauthenticated");
+    }
+    let form = json!({ "login": "ada", "password": PASSWORD, "tenant": one.tenant });
+    let session = world.nobody().post("/v1/sessions", form).await.expect(200);
+    let ada = holder(&world, &session);
+    let left = ada.delete("/v1/sessions/current").await;
+    assert_eq!(left.status, 204);
+    let form = json!({ "tenant": one.tenant });
+    let back = ada.post("/v1/sessions/switch", form).await;
+    assert_eq!(back.refused(401), "unauthenticated");
 }
 
 #[tokio::test]

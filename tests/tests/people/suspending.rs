@@ -84,6 +84,27 @@ async fn whoever_is_suspended_leaves_seats_and_sessions_at_once() {
 }
 
 #[tokio::test]
+async fn owners_who_were_suspended_come_back_together() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let mut owners = Vec::new();
+    for name in ["oscar", "otto"] {
+        let owner = company.owner.colleague(name, "owner", &[]).await;
+        let order = json!({ "action": "suspend", "user": owner.user, "tenant": company.tenant, "reference": name });
+        let _ = world.stack.invoke("support", order).await.unwrap();
+        owners.push(owner.user);
+    }
+    let limited = company.owner.colleague("lee", "limited", &[]).await.user;
+    assert_eq!(
+        outcomes(&suspend(&company.owner, &[&limited]).await),
+        ["done"]
+    );
+    let back = reactivate(&company.owner, &[&owners[0], &owners[1], &limited]).await;
+    assert_eq!(outcomes(&back), ["done", "done", "done"]);
+    world.keeps_every_rule().await;
+}
+
+#[tokio::test]
 async fn many_users_of_several_products_are_suspended_and_no_seat_leaks() {
     let world = World::start().await;
     let company = world.company("Acme").await;
