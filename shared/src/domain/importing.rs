@@ -94,6 +94,7 @@ mod tests {
     use super::super::id::{GroupId, Seed, UserId};
     use super::super::permission::{BuiltIn, Rights, Role, Scope};
     use super::super::powers::Sight;
+    use super::super::text::Name;
     use super::super::user::Draft;
     use super::*;
 
@@ -218,5 +219,14 @@ mod tests {
         let judge = |before, after| may_change(&powers, &policy, (before, after), false, &book);
         assert_eq!(judge(&truck, &away), Err(Refusal::BeyondYourRights));
         assert_eq!(judge(&away, &truck), Err(Refusal::UserNotFound));
+        // Whoever has its mailbox sees whom it sees.
+        let mut sees = truck.clone();
+        sees.rights.scope.users = BTreeSet::from([UserId::derive(&Seed::of(&["far"]))]);
+        let mut mine = sees.clone();
+        mine.email = Some(Email::parse("mine@example.com").unwrap());
+        assert_eq!(judge(&sees, &mine), Err(Refusal::BeyondYourRights));
+        let mut renamed = sees.clone();
+        renamed.first_name = Some(Name::parse("Dan").unwrap());
+        assert_eq!(judge(&sees, &renamed), Ok(()));
     }
 }
