@@ -213,6 +213,11 @@ def as_many_mail_workers_as_there_are_mails(resources):
     del properties(resources, "SendMailWork")["ScalingConfig"]
 
 
+@fault("no_queue_takes_all_of_the_account")
+def as_many_exports_at_once_as_are_asked_for(resources):
+    del properties(resources, "ExportWork")["ScalingConfig"]
+
+
 @fault("mail_workers_share_the_rate_and_end_in_time")
 def a_mail_worker_that_knows_no_rate(resources):
     del properties(resources, "SendMail")["Environment"]["Variables"]["MAIL_RATE"]

@@ -201,6 +201,13 @@ def batches_report_their_failed_items(template: Template):
             yield f"how many {function} run at once is no parameter"
 
 
+@check
+def no_queue_takes_all_of_the_account(template: Template):
+    for name, mapping in template.of("AWS::Lambda::EventSourceMapping").items():
+        if "MaximumConcurrency" not in mapping.get("ScalingConfig", {}):
+            yield f"{name} may use the whole concurrency of the account"
+
+
 def longest_turn(document: dict) -> float:
     """How many seconds a mail may occupy its worker, by what the parameters may be."""
     rates, workers = document["Parameters"]["MailRate"], document["Parameters"]["MailConcurrency"]
