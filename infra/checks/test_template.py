@@ -213,6 +213,11 @@ def as_many_mail_workers_as_there_are_mails(resources):
     del properties(resources, "SendMailWork")["ScalingConfig"]
 
 
+@fault("who_writes_large_files_has_room_for_them")
+def exports_in_the_space_that_lambda_gives_of_itself(resources):
+    del properties(resources, "Export")["EphemeralStorage"]
+
+
 @fault("no_queue_takes_all_of_the_account")
 def as_many_exports_at_once_as_are_asked_for(resources):
     del properties(resources, "ExportWork")["ScalingConfig"]

@@ -202,6 +202,14 @@ def batches_report_their_failed_items(template: Template):
 
 
 @check
+def who_writes_large_files_has_room_for_them(template: Template):
+    functions = template.of("AWS::Lambda::Function")
+    for name in ("Import", "Export"):
+        if functions[name].get("EphemeralStorage", {}).get("Size", 512) < 4096:
+            yield f"{name} has no room for the files of a million users"
+
+
+@check
 def no_queue_takes_all_of_the_account(template: Template):
     for name, mapping in template.of("AWS::Lambda::EventSourceMapping").items():
         if "MaximumConcurrency" not in mapping.get("ScalingConfig", {}):
