@@ -92,10 +92,10 @@ impl Partitions {
     fn add(&mut self, rows: &[Row]) -> Result<(), Internal> {
         for row in rows {
             if let Some(id) = row.get(Column::ExternalId) {
-                self.note(Twice::ExternalId, &fold(id), row.line)?;
+                self.note(Twice::ExternalId, &fold(&id), row.line)?;
             }
             if let Some(email) = row.get(Column::Email) {
-                self.note(Twice::Email, &fold_address(email), row.line)?;
+                self.note(Twice::Email, &fold_address(&email), row.line)?;
             }
         }
         Ok(())
