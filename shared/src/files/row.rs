@@ -51,6 +51,12 @@ impl Row {
             .map(|(_, cell)| cell)
     }
 
+    /// How long the text of its cells is, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.cells.text().len()
+    }
+
     /// The header of the file.
     #[must_use]
     pub fn header(&self) -> &Arc<Header> {
