@@ -56,11 +56,20 @@ pub struct Duplicate {
     pub first: u64,
 }
 
-/// Reads the whole file once; every duplicate, in the order of lines.
-pub async fn find(ctx: &Context, key: &str) -> Result<Result<Vec<Duplicate>, FileError>, Internal> {
+/// The duplicates of a file.
+pub struct Duplicates {
+    /// All of them, in the order of lines.
+    pub rows: Vec<Duplicate>,
+    /// What S3 calls the content that has them.
+    pub etag: Option<String>,
+}
+
+/// Reads the whole file once.
+pub async fn find(ctx: &Context, key: &str) -> Result<Result<Duplicates, FileError>, Internal> {
     let Some(mut stream) = ctx.files().read(key).await? else {
         return Ok(Err(FileError::Empty));
     };
+    let etag = stream.etag().map(str::to_owned);
     let mut partitions = Partitions::new()?;
     let (mut reader, mut rows) = (Reader::new(), Vec::new());
     while let Some(bytes) = stream.next().await? {
@@ -74,7 +83,8 @@ pub async fn find(ctx: &Context, key: &str) -> Result<Result<Vec<Duplicate>, Fil
         return Ok(Err(fault));
     }
     partitions.add(&rows)?;
-    partitions.finish()
+    let rows = partitions.finish()?;
+    Ok(rows.map(|rows| Duplicates { rows, etag }))
 }
 
 struct Partitions {

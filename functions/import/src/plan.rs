@@ -24,7 +24,7 @@ use muster_shared::files::{
 use muster_shared::store::imports::PlanOf;
 use muster_shared::store::users::Unique;
 
-use super::duplicates::Duplicate;
+use super::duplicates::{Duplicate, Duplicates};
 
 /// How many rows are compared with the table in one go; a read takes 100 keys.
 const BATCH: usize = 100;
@@ -90,15 +90,18 @@ impl<'a> Planner<'a> {
     }
 
     /// Reads the file again and plans row by row; several batches are compared with the table at a time, and come out
-    /// in the order of the file.
+    /// in the order of the file. Where another file has taken its place since, the next attempt plans that.
     pub async fn run(
         &self,
-        duplicates: Vec<Duplicate>,
+        duplicates: Duplicates,
     ) -> Result<Result<Planned, FileError>, Internal> {
         let Some(mut stream) = self.ctx.files().read(&self.import.key).await? else {
             return Ok(Err(FileError::Empty));
         };
-        let mut duplicates = duplicates.into_iter().peekable();
+        if stream.etag() != duplicates.etag.as_deref() {
+            return Err(Internal::Broken("the file was replaced while it was read"));
+        }
+        let mut duplicates = duplicates.rows.into_iter().peekable();
         let (mut reader, mut rows, mut writer) = (Reader::new(), Vec::new(), None);
         let mut comparing = FuturesOrdered::new();
         loop {
