@@ -146,6 +146,13 @@ def exports_stay(resources):
 
 
 @fault("files_are_told_of_and_leave")
+def plans_go_before_their_import(resources):
+    for rule in properties(resources, "Bucket")["LifecycleConfiguration"]["Rules"]:
+        if rule["Id"] == "plans":
+            rule["ExpirationInDays"] = 27
+
+
+@fault("files_are_told_of_and_leave")
 def any_origin_may_upload(resources):
     properties(resources, "Bucket")["CorsConfiguration"]["CorsRules"][0]["AllowedOrigins"] = ["*"]
 

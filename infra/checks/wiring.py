@@ -97,6 +97,9 @@ def files_are_told_of_and_leave(template: Template):
     for prefix in ("exports/", "uploads/", "drop/", "plans/", "reports/"):
         if days.get(prefix, 1000) > 28:
             yield f"files under {prefix} outlive those that they are about"
+    for prefix in ("uploads/", "drop/", "plans/", "reports/"):
+        if days.get(prefix) != 28:
+            yield f"files under {prefix} do not stay as long as their import (KEPT in shared/src/domain/import.rs)"
     for rule in bucket["CorsConfiguration"]["CorsRules"]:
         if rule["AllowedOrigins"] != [{"Ref": "BaseUrl"}]:
             yield "pages of others may use the bucket"

@@ -774,6 +774,15 @@ mod tests {
     }
 
     #[test]
+    fn the_files_of_an_import_stay_as_long_as_it_does() {
+        let days = import::KEPT.as_hours() / 24;
+        for prefix in ["uploads", "drop", "plans", "reports"] {
+            let rule = format!("Prefix: {prefix}/, ExpirationInDays: {days} }}");
+            assert!(DEPLOYED.contains(&rule), "{rule}");
+        }
+    }
+
+    #[test]
     fn a_pipe_that_lets_records_vanish_is_refused() {
         let changed = DEPLOYED.replacen(
             "          DeadLetterConfig: { Arn: !GetAtt OutboxDeadLetters.Arn }\n",
