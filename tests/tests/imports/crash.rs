@@ -422,7 +422,7 @@ mod lanes {
         let company = world.company("Northwind").await;
         let lanes = import_chunk::lanes(&tenant_of(&company.owner));
         assert_eq!(lanes, 2);
-        let rows = (0..1_000 * (CHUNKS - 1) + 1).map(|row| format!("N-{row}\n"));
+        let rows = (0..=1_000 * (CHUNKS - 1)).map(|row| format!("N-{row}\n"));
         let file: String = ["External ID\n".to_owned()]
             .into_iter()
             .chain(rows)
