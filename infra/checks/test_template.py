@@ -146,6 +146,13 @@ def exports_stay(resources):
 
 
 @fault("files_are_told_of_and_leave")
+def plans_go_before_their_import(resources):
+    for rule in properties(resources, "Bucket")["LifecycleConfiguration"]["Rules"]:
+        if rule["Id"] == "plans":
+            rule["ExpirationInDays"] = 27
+
+
+@fault("files_are_told_of_and_leave")
 def any_origin_may_upload(resources):
     properties(resources, "Bucket")["CorsConfiguration"]["CorsRules"][0]["AllowedOrigins"] = ["*"]
 
@@ -211,6 +218,16 @@ def a_batch_that_fails_as_a_whole(resources):
 @fault("batches_report_their_failed_items")
 def as_many_mail_workers_as_there_are_mails(resources):
     del properties(resources, "SendMailWork")["ScalingConfig"]
+
+
+@fault("who_writes_large_files_has_room_for_them")
+def exports_in_the_space_that_lambda_gives_of_itself(resources):
+    del properties(resources, "Export")["EphemeralStorage"]
+
+
+@fault("no_queue_takes_all_of_the_account")
+def as_many_exports_at_once_as_are_asked_for(resources):
+    del properties(resources, "ExportWork")["ScalingConfig"]
 
 
 @fault("mail_workers_share_the_rate_and_end_in_time")

@@ -97,6 +97,9 @@ def files_are_told_of_and_leave(template: Template):
     for prefix in ("exports/", "uploads/", "drop/", "plans/", "reports/"):
         if days.get(prefix, 1000) > 28:
             yield f"files under {prefix} outlive those that they are about"
+    for prefix in ("uploads/", "drop/", "plans/", "reports/"):
+        if days.get(prefix) != 28:
+            yield f"files under {prefix} do not stay as long as their import (KEPT in shared/src/domain/import.rs)"
     for rule in bucket["CorsConfiguration"]["CorsRules"]:
         if rule["AllowedOrigins"] != [{"Ref": "BaseUrl"}]:
             yield "pages of others may use the bucket"
@@ -199,6 +202,21 @@ def batches_report_their_failed_items(template: Template):
         )
         if "Ref" not in mapping.get("ScalingConfig", {}).get("MaximumConcurrency", {}):
             yield f"how many {function} run at once is no parameter"
+
+
+@check
+def who_writes_large_files_has_room_for_them(template: Template):
+    functions = template.of("AWS::Lambda::Function")
+    for name in ("Import", "Export"):
+        if functions[name].get("EphemeralStorage", {}).get("Size", 512) < 4096:
+            yield f"{name} has no room for the files of a million users"
+
+
+@check
+def no_queue_takes_all_of_the_account(template: Template):
+    for name, mapping in template.of("AWS::Lambda::EventSourceMapping").items():
+        if "MaximumConcurrency" not in mapping.get("ScalingConfig", {}):
+            yield f"{name} may use the whole concurrency of the account"
 
 
 def longest_turn(document: dict) -> float:

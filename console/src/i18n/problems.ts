@@ -174,6 +174,8 @@ const germanFaults: Record<string, string> = {
     'Eine Tabellenkalkulation hat den Wert beschädigt. Formatieren Sie die Spalte als Text und geben Sie ihn neu ein.',
   too_deep: 'Das ist zu tief verschachtelt.',
   too_long: 'Das ist zu lang.',
+  too_many_duplicates:
+    'Mehr als eine Million Mal steht eine externe ID oder E-Mail-Adresse schon in einer früheren Zeile. Geben Sie jeder Person eine eigene.',
   too_many_fields: 'Die Zeile hat mehr Zellen als die Kopfzeile Spalten.',
   too_many: 'Das sind zu viele.',
   too_short: 'Das ist zu kurz.',

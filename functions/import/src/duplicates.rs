@@ -15,6 +15,8 @@ use tempfile::tempfile;
 
 /// Into how many partitions hashes are spread; each holds 1/64 of the file's.
 const PARTITIONS: usize = 64;
+/// How many duplicates a file may have: they are kept in memory, in the order of lines.
+const MOST: usize = 1_000_000;
 
 /// Which value of a row an earlier row has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,11 +56,20 @@ pub struct Duplicate {
     pub first: u64,
 }
 
-/// Reads the whole file once; every duplicate, in the order of lines.
-pub async fn find(ctx: &Context, key: &str) -> Result<Result<Vec<Duplicate>, FileError>, Internal> {
+/// The duplicates of a file.
+pub struct Duplicates {
+    /// All of them, in the order of lines.
+    pub rows: Vec<Duplicate>,
+    /// What S3 calls the content that has them.
+    pub etag: Option<String>,
+}
+
+/// Reads the whole file once.
+pub async fn find(ctx: &Context, key: &str) -> Result<Result<Duplicates, FileError>, Internal> {
     let Some(mut stream) = ctx.files().read(key).await? else {
         return Ok(Err(FileError::Empty));
     };
+    let etag = stream.etag().map(str::to_owned);
     let mut partitions = Partitions::new()?;
     let (mut reader, mut rows) = (Reader::new(), Vec::new());
     while let Some(bytes) = stream.next().await? {
@@ -72,7 +83,8 @@ pub async fn find(ctx: &Context, key: &str) -> Result<Result<Vec<Duplicate>, Fil
         return Ok(Err(fault));
     }
     partitions.add(&rows)?;
-    Ok(Ok(partitions.finish()?))
+    let rows = partitions.finish()?;
+    Ok(rows.map(|rows| Duplicates { rows, etag }))
 }
 
 struct Partitions {
@@ -92,10 +104,10 @@ impl Partitions {
     fn add(&mut self, rows: &[Row]) -> Result<(), Internal> {
         for row in rows {
             if let Some(id) = row.get(Column::ExternalId) {
-                self.note(Twice::ExternalId, &fold(id), row.line)?;
+                self.note(Twice::ExternalId, &fold(&id), row.line)?;
             }
             if let Some(email) = row.get(Column::Email) {
-                self.note(Twice::Email, &fold_address(email), row.line)?;
+                self.note(Twice::Email, &fold_address(&email), row.line)?;
             }
         }
         Ok(())
@@ -110,7 +122,7 @@ impl Partitions {
         Ok(())
     }
 
-    fn finish(self) -> Result<Vec<Duplicate>, Internal> {
+    fn finish(self) -> Result<Result<Vec<Duplicate>, FileError>, Internal> {
         let mut duplicates = Vec::new();
         for file in self.files {
             let mut file = file
@@ -118,16 +130,20 @@ impl Partitions {
                 .map_err(std::io::IntoInnerError::into_error)?;
             file.seek(SeekFrom::Start(0))?;
             duplicates_of(BufReader::new(file), &mut duplicates)?;
+            if duplicates.len() > MOST {
+                return Ok(Err(FileError::TooManyDuplicates { most: MOST }));
+            }
         }
         duplicates.sort_unstable_by_key(|duplicate| (duplicate.line, duplicate.twice));
-        Ok(duplicates)
+        Ok(Ok(duplicates))
     }
 }
 
+/// Adds the duplicates of a partition, up to one too many.
 fn duplicates_of(mut file: impl Read, duplicates: &mut Vec<Duplicate>) -> Result<(), Internal> {
     let mut firsts: HashMap<u64, u64> = HashMap::new();
     let mut record = [0; 16];
-    while read_record(&mut file, &mut record)? {
+    while duplicates.len() <= MOST && read_record(&mut file, &mut record)? {
         let [hash, noted] = [0, 8].map(|at| {
             record[at..at + 8]
                 .iter()
@@ -173,7 +189,7 @@ mod tests {
         reader.finish(&mut rows).unwrap();
         let mut partitions = Partitions::new().unwrap();
         partitions.add(&rows).unwrap();
-        let found = partitions.finish().unwrap();
+        let found = partitions.finish().unwrap().unwrap();
         let external_id = Twice::ExternalId;
         assert_eq!(
             found,
@@ -195,5 +211,20 @@ mod tests {
                 },
             ]
         );
+    }
+
+    #[test]
+    fn a_file_of_one_value_is_refused_before_its_duplicates_fill_the_memory() {
+        let repeat = |lines: std::ops::Range<u64>| {
+            let mut partitions = Partitions::new().unwrap();
+            for line in lines {
+                partitions.note(Twice::ExternalId, "a", line).unwrap();
+            }
+            partitions.finish().unwrap()
+        };
+        let most = MOST as u64;
+        assert_eq!(repeat(0..most + 1).unwrap().len(), MOST);
+        let refused = repeat(0..most + 2).unwrap_err();
+        assert_eq!(refused.code(), "too_many_duplicates");
     }
 }

@@ -232,16 +232,16 @@ async fn commit_faultless(
     tenant: &TenantId,
     import: &ImportId,
 ) -> Result<(), Internal> {
+    let now = ctx.clock.now();
     let import = ctx.store.import(tenant, import).await?;
     let Some(import) =
-        import.filter(|import| import.state == ImportState::Ready && import.planned.refused == 0)
+        import.filter(|import| import.committable(now) && import.planned.refused == 0)
     else {
         return Ok(());
     };
     let Some(plan) = import.plan.clone() else {
         return Ok(());
     };
-    let now = ctx.clock.now();
     let mut transaction = Transaction::new(&ctx.store);
     let plan = PlanOf {
         tenant: tenant.clone(),

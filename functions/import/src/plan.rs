@@ -24,10 +24,12 @@ use muster_shared::files::{
 use muster_shared::store::imports::PlanOf;
 use muster_shared::store::users::Unique;
 
-use super::duplicates::Duplicate;
+use super::duplicates::{Duplicate, Duplicates};
 
 /// How many rows are compared with the table in one go; a read takes 100 keys.
 const BATCH: usize = 100;
+/// How long these rows are together, in bytes of their text; one may have as much.
+const BATCH_BYTES: usize = 1024 * 1024;
 /// How many batches are being compared at a time.
 const AT_ONCE: usize = 8;
 /// How many rows of a chunk change something.
@@ -88,15 +90,18 @@ impl<'a> Planner<'a> {
     }
 
     /// Reads the file again and plans row by row; several batches are compared with the table at a time, and come out
-    /// in the order of the file.
+    /// in the order of the file. Where another file has taken its place since, the next attempt plans that.
     pub async fn run(
         &self,
-        duplicates: Vec<Duplicate>,
+        duplicates: Duplicates,
     ) -> Result<Result<Planned, FileError>, Internal> {
         let Some(mut stream) = self.ctx.files().read(&self.import.key).await? else {
             return Ok(Err(FileError::Empty));
         };
-        let mut duplicates = duplicates.into_iter().peekable();
+        if stream.etag() != duplicates.etag.as_deref() {
+            return Err(Internal::Broken("the file was replaced while it was read"));
+        }
+        let mut duplicates = duplicates.rows.into_iter().peekable();
         let (mut reader, mut rows, mut writer) = (Reader::new(), Vec::new(), None);
         let mut comparing = FuturesOrdered::new();
         loop {
@@ -125,8 +130,8 @@ impl<'a> Planner<'a> {
                 let _ = self.directory.set(directory);
                 writer = Some(Writing::new(self, PlanWriter::new(Form::Plan, header))?);
             }
-            while rows.len() >= BATCH || (last && !rows.is_empty()) {
-                let rest = rows.split_off(rows.len().min(BATCH));
+            while let Some(length) = batch(&rows, last) {
+                let rest = rows.split_off(length);
                 let batch = mark(std::mem::replace(&mut rows, rest), &mut duplicates);
                 comparing.push_back(self.compare(batch));
                 if comparing.len() >= AT_ONCE {
@@ -312,6 +317,19 @@ impl Decided {
             },
         }
     }
+}
+
+/// How many of these rows make a batch; none while rows may follow that belong to it.
+fn batch(rows: &[Row], last: bool) -> Option<usize> {
+    let mut bytes = 0;
+    let fits = |row: &&Row| {
+        bytes += row.bytes();
+        bytes <= BATCH_BYTES
+    };
+    let length = rows.iter().take(BATCH).take_while(fits).count();
+    let complete = last || length == BATCH || length < rows.len();
+    // Whatever a row has, it gets on.
+    (complete && !rows.is_empty()).then_some(length.max(1))
 }
 
 /// Marks rows that repeat a value of an earlier row.
@@ -500,5 +518,33 @@ impl<'a> Writing<'a> {
             problems: self.problems,
             chunks: self.chunks,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(count: usize, bytes: usize) -> Vec<Row> {
+        let (mut reader, mut rows) = (Reader::new(), Vec::new());
+        let file = format!(
+            "External ID\n{}",
+            format!("{}\n", "x".repeat(bytes)).repeat(count)
+        );
+        reader.push(file.as_bytes(), &mut rows).unwrap();
+        reader.finish(&mut rows).unwrap();
+        rows
+    }
+
+    #[test]
+    fn a_batch_ends_by_number_or_by_size_whichever_comes_first() {
+        assert_eq!(batch(&rows(101, 5), false), Some(100));
+        assert_eq!(batch(&rows(100, 5), false), Some(100));
+        assert_eq!(batch(&rows(99, 5), false), None);
+        assert_eq!(batch(&rows(99, 5), true), Some(99));
+        assert_eq!(batch(&rows(9, BATCH_BYTES / 4), false), Some(4));
+        assert_eq!(batch(&rows(4, BATCH_BYTES / 4), false), None);
+        assert_eq!(batch(&rows(2, BATCH_BYTES - 8), false), Some(1));
+        assert_eq!(batch(&[], true), None);
     }
 }

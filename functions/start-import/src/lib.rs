@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use muster_shared::auth::Caller;
 use muster_shared::context::Context;
 use muster_shared::domain::audit::Actor;
@@ -207,17 +208,18 @@ const LISTED: usize = 100;
 
 /// List imports
 ///
-/// The newest hundred of the last 90 days; who does not see everybody sees those that they began.
+/// The newest hundred of the last 28 days; who does not see everybody sees those that they began.
 #[utoipa::path(get, path = "/v1/imports", operation_id = "listImports", tag = "Imports",
     responses((status = 200, description = "The imports, newest first", body = Imports), (status = "4XX", description = "`unauthenticated`, `forbidden`", body = Problem, content_type = "application/problem+json")))]
 async fn list(ctx: &Context, caller: &Caller) -> Result<Response, ApiError> {
+    let now = ctx.clock.now();
     let mut imports = Vec::new();
     for import in ctx
         .store
         .imports(&caller.tenant)
         .await?
         .into_iter()
-        .filter(|import| shown(caller, import))
+        .filter(|import| shown(caller, import, now))
         .take(LISTED)
     {
         imports.push(view(ctx, caller, import, false).await?);
@@ -255,13 +257,13 @@ async fn commit(ctx: &Context, caller: &Caller, request: &Request) -> Result<Res
     if !own && caller.powers.class != Class::Owner && matches!(import.actor, Actor::User { .. }) {
         return Err(ApiError::Forbidden);
     }
-    if let (ImportState::Ready, Some(plan)) = (import.state, import.plan.clone()) {
+    let now = ctx.clock.now();
+    if let (true, Some(plan)) = (import.committable(now), import.plan.clone()) {
         let plan = PlanOf {
             tenant: caller.tenant.clone(),
             import: import.id.clone(),
             plan,
         };
-        let now = ctx.clock.now();
         let mut transaction = Transaction::new(&ctx.store);
         transaction.commit_import(&plan, &import, now, ())?;
         transaction.audit(
@@ -283,7 +285,7 @@ async fn commit(ctx: &Context, caller: &Caller, request: &Request) -> Result<Res
         }
         _ => Err(ApiError::WrongState {
             code: "import_not_ready",
-            message: "Only an import whose plan is ready can be committed.",
+            message: "Only an import whose plan is ready can be committed, and within 27 days after it was begun.",
         }),
     }
 }
@@ -323,18 +325,19 @@ async fn cancel(ctx: &Context, caller: &Caller, request: &Request) -> Result<Res
 
 async fn find(ctx: &Context, caller: &Caller, request: &Request) -> Result<Import, ApiError> {
     let id = http::path_id(request, "id", ImportId::parse)?;
+    let now = ctx.clock.now();
     ctx.store
         .import(&caller.tenant, &id)
         .await?
-        .filter(|import| shown(caller, import))
+        .filter(|import| shown(caller, import, now))
         .ok_or(ApiError::NotFound)
 }
 
-/// Whether an import is shown to the caller: its plan and report hold whole rows, so who does not see everybody sees
-/// only what they began.
-fn shown(caller: &Caller, import: &Import) -> bool {
+/// Whether an import is shown to the caller while it is there: its plan and report hold whole rows, so who does not see
+/// everybody sees only what they began.
+fn shown(caller: &Caller, import: &Import, now: Timestamp) -> bool {
     let own = matches!(&import.actor, Actor::User { id } if *id == caller.user);
-    own || caller.powers.sight == Sight::All
+    !import.over(now) && (own || caller.powers.sight == Sight::All)
 }
 
 /// Shows an import; addresses and single problems only `in_full`.

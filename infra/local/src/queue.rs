@@ -17,8 +17,6 @@ use crate::template::{QueueSource, Template};
 
 /// How long a failed message rests before it comes again; doubled each time, up to what the stack's options say.
 const FIRST_RETRY: Duration = Duration::from_millis(200);
-/// Invocations at once for a queue whose template sets no limit.
-const DEFAULT_CONCURRENCY: usize = 8;
 
 /// All queues.
 #[derive(Debug)]
@@ -197,9 +195,7 @@ impl Queues {
         let Some(queue) = self.queues.get(&source.queue) else {
             return;
         };
-        let free = Arc::new(Semaphore::new(
-            source.concurrency.unwrap_or(DEFAULT_CONCURRENCY),
-        ));
+        let free = Arc::new(Semaphore::new(source.concurrency));
         loop {
             let Ok(permit) = Arc::clone(&free).acquire_owned().await else {
                 return;

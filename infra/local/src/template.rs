@@ -80,8 +80,8 @@ pub struct QueueSource {
     pub queue: String,
     /// Messages handed over at once, at most.
     pub batch_size: usize,
-    /// Invocations at once, at most, where the template says so.
-    pub concurrency: Option<usize>,
+    /// Invocations at once, at most.
+    pub concurrency: usize,
 }
 
 /// When a function runs by itself.
@@ -360,9 +360,7 @@ fn read_function(source: &CloudFormation, resource: &Resource) -> Result<Functio
                 function.sources.push(QueueSource {
                     queue: logical_id(&event.queue).to_owned(),
                     batch_size: event.batch_size,
-                    concurrency: event
-                        .scaling_config
-                        .map(|scaling| scaling.maximum_concurrency),
+                    concurrency: event.scaling_config.maximum_concurrency,
                 });
             }
             Event::ScheduleV2 {
@@ -557,7 +555,7 @@ struct SqsEvent {
     queue: String,
     batch_size: usize,
     function_response_types: Vec<String>,
-    scaling_config: Option<ScalingConfig>,
+    scaling_config: ScalingConfig,
 }
 
 #[derive(Deserialize)]
@@ -710,7 +708,7 @@ mod tests {
             [QueueSource {
                 queue: "MailQueue".into(),
                 batch_size: 10,
-                concurrency: Some(5)
+                concurrency: 5
             }]
         );
         assert_eq!(template.queues["ExportQueue"].max_receives, 5);
@@ -773,6 +771,15 @@ mod tests {
         let mail = &template.queues["MailQueue"];
         let outage = Duration::from_hours(12);
         assert!(mail.visibility * mail.max_receives >= outage);
+    }
+
+    #[test]
+    fn the_files_of_an_import_stay_as_long_as_it_does() {
+        let days = import::KEPT.as_hours() / 24;
+        for prefix in ["uploads", "drop", "plans", "reports"] {
+            let rule = format!("Prefix: {prefix}/, ExpirationInDays: {days} }}");
+            assert!(DEPLOYED.contains(&rule), "{rule}");
+        }
     }
 
     #[test]

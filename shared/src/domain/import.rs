@@ -187,7 +187,32 @@ pub const CHECKING: SignedDuration = SignedDuration::from_hours(2);
 /// How long after the last chunk was done nobody works on the others any more: each would have been tried as often as it is.
 pub const IMPORTING: SignedDuration = SignedDuration::from_hours(3);
 
+/// How long an import is remembered, with its chunks; the bucket sweeps its files no sooner (`infra/template.yaml`).
+pub const KEPT: SignedDuration = SignedDuration::from_hours(24 * 28);
+
+/// How long before its end an import is committed at the latest, so that it is over before its files are swept.
+const CARRYING_OUT: SignedDuration = SignedDuration::from_hours(24);
+
+/// Until when an import is there that was begun then.
+#[must_use]
+pub fn kept_until(begun: Timestamp) -> Timestamp {
+    begun.saturating_add(KEPT).unwrap_or(Timestamp::MAX)
+}
+
 impl Import {
+    /// Whether its time is over: the table and the bucket may have forgotten it, or not yet.
+    #[must_use]
+    pub fn over(&self, now: Timestamp) -> bool {
+        now >= kept_until(self.created_at)
+    }
+
+    /// Whether the plan can be committed at `now`.
+    #[must_use]
+    pub fn committable(&self, now: Timestamp) -> bool {
+        let end = kept_until(self.created_at);
+        self.state == ImportState::Ready && end.duration_since(now) > CARRYING_OUT
+    }
+
     /// Where the import stands at `now`. Workers die, and queues give up on what failed too often, without being able to say
     /// so; therefore silence is what tells. A later attempt, or support's, moves it on all the same.
     #[must_use]

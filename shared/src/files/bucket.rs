@@ -265,6 +265,7 @@ impl Files {
 #[derive(Debug)]
 pub struct Stream {
     size: Option<u64>,
+    etag: Option<String>,
     body: ByteStream,
 }
 
@@ -273,6 +274,12 @@ impl Stream {
     #[must_use]
     pub const fn size(&self) -> Option<u64> {
         self.size
+    }
+
+    /// What S3 calls this content of the object: another content at the same key has another.
+    #[must_use]
+    pub fn etag(&self) -> Option<&str> {
+        self.etag.as_deref()
     }
 
     /// The next bytes; none at the end.
@@ -290,6 +297,7 @@ impl From<GetObjectOutput> for Stream {
             size: output
                 .content_length()
                 .and_then(|length| u64::try_from(length).ok()),
+            etag: output.e_tag,
             body: output.body,
         }
     }

@@ -47,6 +47,14 @@ pub enum FileError {
         /// Where the row starts.
         line: u64,
     },
+    /// Values that earlier rows have already, more than anybody would mend row by row.
+    #[error(
+        "In more than {most} places the file has an External ID or Email that an earlier row has already. Give each user their own."
+    )]
+    TooManyDuplicates {
+        /// How many there may be.
+        most: usize,
+    },
 }
 
 impl FileError {
@@ -61,6 +69,7 @@ impl FileError {
             Self::DuplicateColumn { .. } => "duplicate_column",
             Self::UnclosedQuote { .. } => "unclosed_quote",
             Self::RecordTooLarge { .. } => "record_too_large",
+            Self::TooManyDuplicates { .. } => "too_many_duplicates",
         }
     }
 
@@ -73,7 +82,8 @@ impl FileError {
             | Self::NotCsv(_)
             | Self::NoHeader
             | Self::MissingExternalId { .. }
-            | Self::DuplicateColumn { .. } => None,
+            | Self::DuplicateColumn { .. }
+            | Self::TooManyDuplicates { .. } => None,
         }
     }
 }

@@ -167,8 +167,8 @@ impl Header {
     ///
     /// # Errors
     /// [`FileError::MissingExternalId`], [`FileError::NoHeader`] or [`FileError::DuplicateColumn`].
-    pub fn read<'a>(headings: impl IntoIterator<Item = &'a str>) -> Result<Self, FileError> {
-        let headings: Vec<String> = headings.into_iter().map(str::to_owned).collect();
+    pub fn read(headings: impl IntoIterator<Item = impl Into<String>>) -> Result<Self, FileError> {
+        let headings: Vec<String> = headings.into_iter().map(Into::into).collect();
         let mut roles: Vec<Role> = headings.iter().map(|heading| Role::of(heading)).collect();
         // Any of the four alone is an ordinary column of somebody else's file.
         let is_report = REPORT

@@ -187,7 +187,7 @@ pub struct PlanRow {
     pub row: Row,
     /// How many bytes of the range are behind us with this row: a checkpoint.
     pub end: u64,
-    verdict: Cells,
+    verdict: Vec<String>,
 }
 
 impl PlanReader {
@@ -251,14 +251,17 @@ impl PlanRow {
         (verdict.len() == REPORT.len() + PLAN.len()).then(|| Self {
             row: Row::new(line, cells, Arc::clone(header)),
             end,
-            verdict,
+            verdict: verdict
+                .iter()
+                .map(|cell| formula::restore(cell).into_owned())
+                .collect(),
         })
     }
 
     /// What the plan says about the row.
     #[must_use]
     pub fn verdict(&self) -> Verdict<'_> {
-        let cell = |place| formula::restore(self.verdict.get(place).unwrap_or_default());
+        let cell = |place: usize| self.verdict.get(place).map_or("", String::as_str);
         Verdict {
             outcome: cell(1),
             code: cell(2),
@@ -273,6 +276,8 @@ impl PlanRow {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use proptest::prelude::*;
 
     use super::super::header::Column;
@@ -385,6 +390,7 @@ mod tests {
         for file in [
             format!("External ID,Depot\nT-1,{}\n", "=".repeat((1 << 20) - 4)),
             format!("External ID\nT-1{}\n", ",=".repeat(1_023)),
+            format!("External ID,Depot\nT-1,{}\n", ";=".repeat((1 << 19) - 2)),
         ] {
             let plan = write(Form::Plan, file.as_bytes(), &CREATED);
             let body = plan.iter().position(|byte| *byte == b'\n').unwrap() + 1;
@@ -428,14 +434,14 @@ mod tests {
         let file = "External ID;\"a;Email;Kind;Class\"\nT-1;x\n";
         let report = write(Form::Report, file.as_bytes(), &REFUSED);
         let (rows, _) = read(&report);
-        assert_eq!(rows[0].get(Column::ExternalId), Some("T-1"));
+        assert_eq!(rows[0].get(Column::ExternalId).as_deref(), Some("T-1"));
     }
 
     #[test]
     fn a_heading_that_looks_like_a_formula_is_the_same_column_in_the_report() {
         let report = write(Form::Report, b"External ID,-Email\nT-1,x\n", &REFUSED);
         let (rows, _) = read(&report);
-        assert_eq!(rows[0].get(Column::Email), Some("x"));
+        assert_eq!(rows[0].get(Column::Email).as_deref(), Some("x"));
     }
 
     #[test]
@@ -450,7 +456,7 @@ mod tests {
     proptest! {
         #[test]
         fn plan_and_report_say_the_same_as_the_upload(
-            cells in proptest::collection::vec(("['=+@a-]{1,4}|\\PC{1,8}", "['=+@\t\r\n \",a-]{0,6}"), 1..10),
+            cells in proptest::collection::vec(("['=+@a-]{1,4}|\\PC{1,8}", "['=+@\t\r\n \",;a-]{0,6}"), 1..10),
         ) {
             let mut csv = csv::Writer::from_writer(Vec::new());
             csv.write_record(["External ID", "Email"]).unwrap();
@@ -459,7 +465,7 @@ mod tests {
             }
             let file = csv.into_inner().unwrap();
             let values = |rows: &[Row]| -> Vec<_> {
-                let get = |row: &Row, column| row.get(column).map(str::to_owned);
+                let get = |row: &Row, column| row.get(column).map(Cow::into_owned);
                 rows.iter().map(|row| (get(row, Column::ExternalId), get(row, Column::Email))).collect()
             };
             let upload = values(&read(&file).0);

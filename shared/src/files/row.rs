@@ -1,5 +1,6 @@
 //! One row of an upload, what its columns say, and what a spreadsheet program or a bad export did to it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -32,9 +33,13 @@ impl Row {
 
     /// What the row says in a column, without the blanks around it; none when the column or the cell is absent or blank.
     #[must_use]
-    pub fn get(&self, column: Column) -> Option<&str> {
+    pub fn get(&self, column: Column) -> Option<Cow<'_, str>> {
         let cell = self.cells.get(self.header.place(column)?)?;
-        Some(formula::restore(cell).trim()).filter(|value| !value.is_empty())
+        let value = match formula::restore(cell) {
+            Cow::Borrowed(value) => Cow::Borrowed(value.trim()),
+            Cow::Owned(value) => Cow::Owned(value.trim().to_owned()),
+        };
+        Some(value).filter(|value| !value.is_empty())
     }
 
     /// The cells as they stand in the file, without those of our own reports. None is made up for a column that the row
@@ -44,6 +49,12 @@ impl Row {
         cells
             .filter(|(place, _)| self.header.is_original(*place))
             .map(|(_, cell)| cell)
+    }
+
+    /// How long the text of its cells is, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.cells.text().len()
     }
 
     /// The header of the file.
@@ -106,7 +117,7 @@ impl Damage {
         }
         let destroyed = |column: &Column| {
             row.get(*column).is_some_and(|value| {
-                is_error_value(value) || (column.is_digits() && is_rounded(value))
+                is_error_value(&value) || (column.is_digits() && is_rounded(&value))
             })
         };
         damage.extend(

@@ -304,7 +304,7 @@ impl Faults {
         column: Column,
         parse: impl FnOnce(&str) -> Result<T, Fault>,
     ) -> Option<T> {
-        match parse(row.get(column)?) {
+        match parse(&row.get(column)?) {
             Ok(value) => Some(value),
             Err(fault) => {
                 self.note(fault.code, format!("{} {fault}.", column.name()));

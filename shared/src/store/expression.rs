@@ -176,15 +176,6 @@ impl Change {
         Self::default()
     }
 
-    /// Whether there is nothing to change.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.set.is_empty()
-            && self.add.is_empty()
-            && self.count.is_empty()
-            && self.remove.is_empty()
-    }
-
     /// Sets an attribute.
     #[must_use]
     pub fn set(mut self, path: &str, value: AttributeValue) -> Self {

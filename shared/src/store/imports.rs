@@ -1,7 +1,6 @@
 //! Imports and their chunks: the plan's bookkeeping, and the outbox of `import-chunk`.
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::expression::{Change, Condition};
 use super::keys::{self, Key};
@@ -9,7 +8,7 @@ use super::outbox;
 use super::transaction::Transaction;
 use super::{Item, Store, StoreError, item, n, s, seconds, value};
 use crate::domain::id::{ImportId, PlanId, TenantId};
-use crate::domain::import::{Chunk, Counts, Import, ImportState};
+use crate::domain::import::{Chunk, Counts, Import, ImportState, kept_until};
 use crate::domain::trace::TraceId;
 use crate::metrics;
 
@@ -100,7 +99,7 @@ impl Store {
         begun: Timestamp,
     ) -> Result<(), StoreError> {
         let mut stored = item(&plan.chunk(chunk.number), chunk)?;
-        stored.insert(keys::TTL.to_owned(), swept(begun));
+        stored.insert(keys::TTL.to_owned(), seconds(kept_until(begun)));
         self.put_if(stored, Condition::absent()).await.map(|_| ())
     }
 
@@ -164,18 +163,11 @@ impl Store {
     }
 }
 
-/// How long an import is remembered, with its chunks; its files are swept by the bucket after as long.
-pub const KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
-
 /// The stored form of an import.
 fn import_item(tenant: &TenantId, import: &Import) -> Result<Item, StoreError> {
     let mut stored = item(&keys::import(tenant, &import.id), import)?;
-    stored.insert(keys::TTL.to_owned(), swept(import.created_at));
+    stored.insert(keys::TTL.to_owned(), seconds(kept_until(import.created_at)));
     Ok(stored)
-}
-
-fn swept(begun: Timestamp) -> AttributeValue {
-    seconds(begun.saturating_add(KEPT).unwrap_or(Timestamp::MAX))
 }
 
 fn release(trace: Option<&TraceId>) -> Change {

@@ -123,7 +123,8 @@ impl Store {
             .map(|_| ())
     }
 
-    /// Notes what became of a mail after it was sent.
+    /// Notes what became of a mail after it was sent: the mail service has it, so the work is done, also where the worker died
+    /// before it could say so.
     ///
     /// # Errors
     /// When the table cannot be written.
@@ -133,9 +134,10 @@ impl Store {
         state: MailState,
         reason: Option<&str>,
     ) -> Result<(), StoreError> {
-        let change = reason.map_or_else(Change::new, |reason| {
-            Change::new().set("reason", because(reason))
-        });
+        let change = match reason {
+            Some(reason) => done().set("reason", because(reason)),
+            None => done(),
+        };
         self.move_mail(mail, state, change).await.map(|_| ())
     }
 
@@ -151,9 +153,7 @@ impl Store {
         let mut current = Some(mail.clone());
         while let Some(mail) = current {
             if !mail.state.yields_to(state) {
-                if !change.is_empty() {
-                    self.update(&key, change, Condition::exists()).await?;
-                }
+                self.update(&key, change, Condition::exists()).await?;
                 return Ok(false);
             }
             let change = change.clone().set("state", value(&state)?);

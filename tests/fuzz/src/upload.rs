@@ -1,5 +1,6 @@
 //! The way of a file: uploaded, read, planned, committed, reported, and uploaded again.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
@@ -101,7 +102,7 @@ fn judged(row: &Row) -> String {
         Ok(draft) => {
             assert_eq!(
                 draft.external_id.as_ref().map(ExternalId::as_str),
-                row.get(Column::ExternalId)
+                row.get(Column::ExternalId).as_deref()
             );
             String::new()
         }
@@ -113,7 +114,7 @@ fn judged(row: &Row) -> String {
     }
 }
 
-fn values(row: &Row) -> impl Iterator<Item = Option<&str>> {
+fn values(row: &Row) -> impl Iterator<Item = Option<Cow<'_, str>>> {
     Column::ALL.into_iter().map(|column| row.get(column))
 }
 
@@ -176,5 +177,6 @@ fn reported(rows: &[Row], summary: &Summary, messages: &[String]) {
 
 /// Whether the simplest reading of "begins like a formula" fits; ours is wider, and knows numbers.
 fn runs(cell: &str) -> bool {
-    cell.trim_start().starts_with(['=', '@']) || cell.starts_with(['\t', '\r', '\n'])
+    let runs = |piece: &str| piece.trim_start().starts_with(['=', '@']);
+    cell.starts_with(['\t', '\r', '\n']) || cell.split([';', '\t', '\r', '\n']).any(runs)
 }

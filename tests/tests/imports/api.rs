@@ -143,6 +143,40 @@ async fn only_a_plan_that_is_ready_can_be_committed() {
 }
 
 #[tokio::test]
+async fn an_import_is_committed_and_shown_only_while_its_files_are_there() {
+    let world = World::start().await;
+    let company = world.company("Northwind").await;
+    let early = company.owner.upload_import(FILE).await;
+    let late = company.owner.upload_import(FILE).await;
+    let path = |import: &Value| format!("/v1/imports/{}", text(&import["id"]));
+    let second = SignedDuration::from_secs(1);
+    world
+        .wait(SignedDuration::from_hours(27 * 24) - second)
+        .await;
+    let owner = world.sign_in(&company.owner_email).await;
+    assert_eq!(owner.commit_import(&early).await["state"], "done");
+
+    // Nobody knows whether the plan would be there to the end.
+    world.stack.clock().advance(second);
+    let commit = format!("{}/commit", path(&late));
+    let refused = owner.post(&commit, json!({})).await;
+    assert_eq!(refused.refused(409), "import_not_ready");
+    assert_eq!(show(&owner, &late).await["state"], "ready");
+
+    // The table removes what is over when it likes.
+    world.stack.clock().advance(SignedDuration::from_hours(24));
+    let owner = world.sign_in(&company.owner_email).await;
+    for import in [early, late] {
+        let gone = owner.get(&path(&import)).await;
+        assert_eq!(gone.refused(404), "not_found");
+    }
+    assert_eq!(
+        owner.get("/v1/imports").await.expect(200)["imports"],
+        json!([])
+    );
+}
+
+#[tokio::test]
 async fn committing_twice_commits_once() {
     let world = World::start().await;
     let company = world.company("Northwind").await;

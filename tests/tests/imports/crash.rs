@@ -422,7 +422,7 @@ mod lanes {
         let company = world.company("Northwind").await;
         let lanes = import_chunk::lanes(&tenant_of(&company.owner));
         assert_eq!(lanes, 2);
-        let rows = (0..1_000 * (CHUNKS - 1) + 1).map(|row| format!("N-{row}\n"));
+        let rows = (0..=1_000 * (CHUNKS - 1)).map(|row| format!("N-{row}\n"));
         let file: String = ["External ID\n".to_owned()]
             .into_iter()
             .chain(rows)
@@ -451,5 +451,61 @@ mod lanes {
             "{done}"
         );
         assert_eq!(under_way(&world), (0, CHUNKS));
+    }
+}
+
+mod replaced {
+    use super::*;
+
+    /// What the bucket told of files.
+    static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    static IMPORT: Function = Function::queue("import", |_, message| {
+        told().push(message);
+        Box::pin(async { Ok(()) })
+    });
+
+    fn told() -> std::sync::MutexGuard<'static, Vec<String>> {
+        TOLD.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the file checked that the message is about; whether that succeeded.
+    async fn check(ctx: &Arc<Context>, message: &str) -> bool {
+        let event = json!({ "Records": [{ "messageId": "m", "body": message }] });
+        let event = LambdaEvent::new(event, Invocation::default());
+        let answer = import::FUNCTION.invoke(ctx, event).await.unwrap();
+        answer["batchItemFailures"] == json!([])
+    }
+
+    #[tokio::test]
+    async fn a_plan_is_about_one_file_whenever_that_is_replaced() {
+        let world = World::with_code(|options| options, &code(&[&IMPORT])).await;
+        let company = world.company("Northwind").await;
+        let owner = &company.owner;
+        let ctx = world.stack.context("import").unwrap();
+        let mut given_up = 0;
+        for steps in 1..=40 {
+            let begun = owner.post("/v1/imports", json!({})).await.expect(201);
+            let twice = "External ID\nA-1\nA-1\n";
+            assert_eq!(world.upload(&begun["upload"], twice).await, 200);
+            world.stack.settled().await;
+            let message = told().pop().unwrap();
+            let mut work = pin!(check(ctx, &message));
+            let over = killed_after(steps, work.as_mut()).await;
+            let once = "External ID\nB-1\nB-2\n";
+            assert_eq!(world.upload(&begun["upload"], once).await, 200);
+            let planned = match over {
+                Some(planned) => planned,
+                None => work.await,
+            };
+            if !planned {
+                given_up += 1;
+                assert!(check(ctx, &message).await);
+            }
+            let ready = show(owner, &begun).await;
+            let plan = download(&world, &ready["plan_url"]).await;
+            let refused = usize::from(plan.contains("A-1"));
+            assert_eq!(ready["planned"]["refused"], refused, "{steps}: {plan}");
+        }
+        assert!(given_up > 0, "no file was replaced in between");
     }
 }

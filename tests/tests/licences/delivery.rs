@@ -1,6 +1,7 @@
 //! `record-delivery`: what became of mails, in whatever order and however often SES tells; and all other messages,
 //! delivered again.
 
+use jiff::SignedDuration;
 use muster_tests::world::{Actor, World, text};
 use serde_json::{Value, json};
 
@@ -65,6 +66,36 @@ async fn whatever_the_order_a_mail_only_moves_on() {
     }
     insta::assert_snapshot!("mail_states", table);
     assert!(world.stack.dead_letters().is_empty());
+}
+
+#[tokio::test]
+async fn news_of_a_mail_whose_worker_died_before_it_noted_the_sending_end_the_work() {
+    let world = World::start().await;
+    let company = world.company("Acme").await;
+    let users = crew(&company.owner, 1).await;
+    let _ = invite(&company.owner, &users).await;
+    world.stack.settled().await;
+    let mail = || {
+        let mut all = items(&world).into_values();
+        let mail =
+            all.find(|item| item["SK"]["S"] == "MAIL" && item["user"]["S"] == users[0].as_str());
+        mail.unwrap()
+    };
+    let until = world.stack.clock().now() + SignedDuration::from_mins(2);
+    let mut left = mail();
+    left["state"] = json!({ "S": "sending" });
+    left["outbox"] = json!({ "S": "mail" });
+    left["lease"] = json!({ "N": until.as_second().to_string() });
+    left["lease_until"] = json!({ "S": until.to_string() });
+    world.put(&left);
+    tell(&world, "c1@crew.example", "Delivery").await;
+    assert_eq!(mail_state(&company.owner, &users[0]).await, "delivered");
+    for waiting in ["outbox", "lease", "lease_until"] {
+        assert_eq!(mail()[waiting], Value::Null, "{waiting}");
+    }
+    world.wait_hours(13).await;
+    world.keeps_every_rule().await;
+    assert_eq!(world.mails_to("c1@crew.example").await.len(), 1);
 }
 
 #[tokio::test]

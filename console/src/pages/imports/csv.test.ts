@@ -30,6 +30,9 @@ test('cells may hold quotes, commas and line breaks', () => {
 test('a cell shows what was uploaded', () => {
   expect(plain("'=T-1")).toBe('=T-1');
   expect(plain("' =T-1")).toBe(' =T-1');
+  expect(plain("x;'=1\n' @2;''\"=3")).toBe('x;=1\n @2;\'"=3');
+  expect(plain("'\t'=1")).toBe('\t=1');
+  expect(plain("a;'tis")).toBe("a;'tis");
   expect(plain("O'Neill")).toBe("O'Neill");
   expect(plain("'quoted'")).toBe("'quoted'");
 });

@@ -49,5 +49,6 @@ export function cells(record: string): string[] {
   return found;
 }
 
-/** A cell as it was uploaded: without the apostrophe that keeps spreadsheets from running it as a formula. */
-export const plain = (cell: string): string => cell.replace(/^'(?='*\s*[=@+\-＝＠＋－\t\r\n])/, '');
+/** A cell as it was uploaded: without the apostrophes that keep spreadsheets from running it, or a piece of it, as a formula. */
+export const plain = (cell: string): string =>
+  cell.replace(/^'(?='*[\t\r\n])|(^|[;\t\r\n])'(?='*(?:"|[^\S\t\r\n])*[=@+\-＝＠＋－])/g, '$1');

@@ -1,8 +1,8 @@
 // A table as CSV, for spreadsheets.
 
-/** What a spreadsheet would run as a formula is made text. */
+/** What a spreadsheet would run as a formula is made text, also where it may cut cells otherwise than at commas. */
 const cell = (text: string): string => {
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  const safe = text.replace(/^(?=[\t\r\n])|(?<=^|[;\t\r\n])(?=(?:"|[^\S\t\r\n])*[=+\-@＝＋－＠])/g, "'");
   return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 };
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use muster_shared::domain::export::{Export, ExportState};
 use muster_shared::domain::id::TenantId;
-use muster_shared::domain::import::{Chunk, Counts, Import, ImportState};
+use muster_shared::domain::import::{Chunk, Counts, Import, ImportState, KEPT};
 use muster_shared::domain::letter::{Mail, ResetAsked};
 use muster_shared::domain::overview::Overview;
 use muster_shared::store::{exports, imports, keys, links, mails, overview};
@@ -54,7 +54,7 @@ impl Judge<'_> {
             return;
         };
         self.stands_at(&keys::import(tenant, &import.id));
-        self.is_swept(import.created_at, imports::KEPT);
+        self.is_swept(import.created_at, KEPT);
         let busy = matches!(import.state, ImportState::Checking | ImportState::Importing);
         self.in_time(!busy, import.updated_at);
         let chunks: Vec<Option<Chunk>> = self.chunks(tenant, &import);
@@ -120,7 +120,7 @@ impl Judge<'_> {
             self.expect(false, Rule::ChunkOrphaned);
             return;
         };
-        self.is_swept(import.created_at, imports::KEPT);
+        self.is_swept(import.created_at, KEPT);
         let released = self.item.contains_key("released");
         let waits = released && !chunk.finished;
         self.waits_for(imports::OUTBOX, waits, import.updated_at);
