@@ -367,13 +367,21 @@ impl World {
         }
     }
 
-    /// What `check` says of the whole table, as many times as it takes.
+    /// What `check` says of the whole table, part by part.
     ///
     /// # Panics
     /// When the function fails.
     pub async fn checked(&self) -> Vec<Value> {
-        let mut order = json!({ "units_per_second": 100_000 });
+        self.checked_as(json!({})).await
+    }
+
+    /// The same by this order, as fast as it goes, asked as many times as it takes.
+    ///
+    /// # Panics
+    /// When the function fails.
+    pub async fn checked_as(&self, mut order: Value) -> Vec<Value> {
         let mut parts = Vec::new();
+        order["units_per_second"] = json!(100_000);
         loop {
             let part = self.stack.invoke("check", order.clone()).await;
             let part = part.unwrap_or_else(|error| panic!("{error}"));
